@@ -1,0 +1,314 @@
+"""The one schema of every setting, and how the layers are put together.
+
+``host.toml`` is overridden by ``PUNKTFUNK_<SECTION>_<KEY>``, which is overridden by flags. Each value knows where it
+came from; every mistake is found in one go and names its file and line, variable or flag. docs/configure.md explains
+each key.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import socket
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import msgspec
+from msgspec import Meta
+
+from punktfunk.host.paths import CONFIG_FILE_NAME, default_directories
+from punktfunk.host.settings_apps import convert_apps, with_desktop
+from punktfunk.host.settings_sources import (
+    Entry,
+    Mistake,
+    Origin,
+    SettingsError,
+    environment_entries,
+    flag_entries,
+    read_file,
+)
+from punktfunk.session.plan import App
+
+GAMESTREAM_PORT_SPAN = (-5, 21)
+"""Lowest and highest port that GameStream takes, relative to its base port (gamestream.md §1.2)."""
+
+
+class HostSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Who this host is and where it keeps its files."""
+
+    name: Annotated[
+        str, Meta(min_length=1, max_length=63, description="Name that clients show. Default: the machine's name.")
+    ] = msgspec.field(default_factory=socket.gethostname)
+    config_dir: Annotated[Path, Meta(description="Identity and paired devices.")] = msgspec.field(
+        default_factory=lambda: default_directories(os.environ).config
+    )
+    state_dir: Annotated[Path, Meta(description="Caches and logs of programs; may be lost.")] = msgspec.field(
+        default_factory=lambda: default_directories(os.environ).state
+    )
+    runtime_dir: Annotated[Path, Meta(description="The control socket; made owner-only.")] = msgspec.field(
+        default_factory=lambda: default_directories(os.environ).runtime
+    )
+
+
+class NetworkSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Addresses and ports."""
+
+    bind_address: Annotated[str, Meta(description="Address to listen on. Empty: every address of the machine.")] = ""
+    gamestream_port: Annotated[
+        int, Meta(ge=1029, le=65514, description="GameStream base port; ports 5 below to 21 above it move along.")
+    ] = 47989
+    native_port: Annotated[int, Meta(ge=1024, le=65535, description="UDP port of punktfunk/1.")] = 9777
+    mgmt_port: Annotated[int, Meta(ge=1024, le=65535, description="TCP port of the management API.")] = 47990
+    mdns: Annotated[bool, Meta(description="Announce this host on the local network.")] = True
+
+
+class GameStreamSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Moonlight clients."""
+
+    enabled: Annotated[bool, Meta(description="Let Moonlight clients in.")] = False
+    fec_percentage: Annotated[
+        int, Meta(ge=0, le=255, description="Parity packets per 100 video packets, against loss.")
+    ] = 20
+    encryption: Annotated[
+        Literal["off", "optional", "required"],
+        Meta(description="Encryption of video: never, when the client wants it, or refuse clients without it."),
+    ] = "optional"
+    max_sessions: Annotated[int, Meta(ge=1, le=64, description="Moonlight sessions at the same time.")] = 4
+
+
+class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How much at once."""
+
+    sessions: Annotated[int, Meta(ge=1, le=64, description="Sessions of all protocols at the same time.")] = 4
+    pending: Annotated[int, Meta(ge=1, le=64, description="Pairing attempts that may wait for an answer.")] = 8
+
+
+class DisplaySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What is streamed."""
+
+    kind: Annotated[
+        Literal["auto", "embedded", "x11", "synthetic"],
+        Meta(description="Display of a session; auto takes the best one that this machine can do."),
+    ] = "auto"
+    desktop_command: Annotated[
+        str, Meta(description="Program that is the desktop inside the embedded display. Empty: the built-in desktop.")
+    ] = ""
+    user: Annotated[
+        str, Meta(description="Account that desktops run as when the host runs as root. Empty: punktfunk-desktop.")
+    ] = ""
+    wallpaper: Annotated[str, Meta(description="Picture behind the built-in desktop. Empty: the built-in one.")] = ""
+
+
+class AudioSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Sound."""
+
+    mode: Annotated[
+        Literal["auto", "private", "system", "off"],
+        Meta(description="auto uses your running sound server, else starts a private one."),
+    ] = "auto"
+
+
+class VideoSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Encoding."""
+
+    codecs: Annotated[
+        tuple[Literal["h264", "hevc", "av1"], ...],
+        Meta(description="Codecs to offer, best first. Empty: whatever the encoder manages in real time."),
+    ] = ()
+    encoder: Annotated[Literal["auto", "software", "nvenc", "vaapi"], Meta(description="Who encodes.")] = "auto"
+    max_bitrate_kbps: Annotated[
+        int, Meta(ge=500, le=1_000_000, description="Upper limit, whatever a client asks for.")
+    ] = 150_000
+
+
+class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the host says."""
+
+    level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="Least level that is shown.")] = (
+        "info"
+    )
+    format: Annotated[Literal["text", "json"], Meta(description="Lines for people, or one JSON object a line.")] = (
+        "text"
+    )
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Every setting, checked. ``apps`` always starts with "Desktop" unless the file has an app of that name."""
+
+    host: HostSettings = msgspec.field(default_factory=HostSettings)
+    network: NetworkSettings = NetworkSettings()
+    gamestream: GameStreamSettings = GameStreamSettings()
+    limits: LimitSettings = LimitSettings()
+    display: DisplaySettings = DisplaySettings()
+    audio: AudioSettings = AudioSettings()
+    video: VideoSettings = VideoSettings()
+    log: LogSettings = LogSettings()
+    apps: tuple[App, ...] = with_desktop(())
+
+
+class LoadedSettings(msgspec.Struct, frozen=True):
+    """Settings with the origin of each ``section.key``; ``file`` is where host.toml was, or would be, read."""
+
+    settings: Settings
+    origins: dict[str, Origin]
+    file: Path
+    warnings: tuple[Mistake, ...] = ()
+
+
+class SettingField(msgspec.Struct, frozen=True):
+    """One key of the schema: what `config show` and the documentation test need to know."""
+
+    key: str
+    type: Any
+    description: str
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The words that the value, or each of its items, may be; empty when it is not a choice."""
+        plain = self.type.__origin__
+        item = get_args(plain)[0] if get_origin(plain) is tuple else plain
+        return get_args(item) if get_origin(item) is Literal else ()
+
+
+def _schema() -> dict[str, SettingField]:
+    fields: dict[str, SettingField] = {}
+    for section in msgspec.structs.fields(Settings):
+        if section.name == "apps":
+            continue
+        for field in msgspec.structs.fields(section.type):
+            key = f"{section.name}.{field.name}"
+            fields[key] = SettingField(key, field.type, field.type.__metadata__[0].description)
+    return fields
+
+
+SCHEMA: dict[str, SettingField] = _schema()
+"""Every ``section.key`` in documentation order; ``[[apps]]`` tables stand apart."""
+
+
+def environment_name(key: str) -> str:
+    """The variable that overrides ``key``: ``network.mdns`` → ``PUNKTFUNK_NETWORK_MDNS``."""
+    return "PUNKTFUNK_" + key.replace(".", "_").upper()
+
+
+_ENVIRONMENT_KEYS = {environment_name(key): key for key in SCHEMA} | {"PUNKTFUNK_MDNS": "network.mdns"}
+# Read elsewhere, not settings: the file's place and the management API's token (punktfunk1.md §10).
+_ENVIRONMENT_OTHERS = frozenset({"PUNKTFUNK_CONFIG", "PUNKTFUNK_MGMT_TOKEN"})
+
+
+def config_file(environment: Mapping[str, str], flag: Path | None = None) -> tuple[Path, bool]:
+    """Where host.toml is looked for, and whether someone named it (then it has to exist)."""
+    if flag is not None:
+        return flag, True
+    if named := environment.get("PUNKTFUNK_CONFIG"):
+        return Path(named), True
+    if folder := environment.get(environment_name("host.config_dir")):
+        return Path(folder) / CONFIG_FILE_NAME, False
+    return default_directories(environment).config / CONFIG_FILE_NAME, False
+
+
+def load(
+    flags: Mapping[str, tuple[str, object]] | None = None,
+    *,
+    environment: Mapping[str, str] | None = None,
+    file: Path | None = None,
+) -> LoadedSettings:
+    """Read and check every layer. ``flags`` maps ``section.key`` to the flag's name and value.
+
+    Raises ``SettingsError`` with all mistakes at once. ``environment`` is ``os.environ`` unless given.
+    """
+    environment = os.environ if environment is None else environment
+    path, must_exist = config_file(environment, file)
+    in_file = read_file(path, must_exist=must_exist)
+    from_environment, unknown_variables = environment_entries(environment, _ENVIRONMENT_KEYS, _ENVIRONMENT_OTHERS)
+    values = _defaults(environment)
+    origins = dict.fromkeys(values, Origin("default"))
+    mistakes: list[Mistake] = []
+    for entry in (*in_file.entries, *from_environment, *flag_entries(flags or {})):
+        try:
+            values[entry.key] = _convert(entry)
+            origins[entry.key] = entry.origin
+        except ValueError as error:
+            mistakes.append(Mistake(entry.key, str(error), entry.origin))
+    apps, app_mistakes = convert_apps(in_file)
+    mistakes += app_mistakes
+    mistakes += [] if mistakes else _contradictions(values, origins)
+    if mistakes:
+        raise SettingsError(tuple(mistakes))
+    return LoadedSettings(_assemble(values, apps), origins, path, tuple(unknown_variables))
+
+
+def value_of(settings: Settings, key: str) -> object:
+    """The value of ``section.key``."""
+    section, name = key.split(".")
+    return getattr(getattr(settings, section), name)
+
+
+def _defaults(environment: Mapping[str, str]) -> dict[str, object]:
+    defaults = Settings()
+    values = {key: value_of(defaults, key) for key in SCHEMA}
+    folders = default_directories(environment)
+    return values | {
+        "host.config_dir": folders.config,
+        "host.state_dir": folders.state,
+        "host.runtime_dir": folders.runtime,
+    }
+
+
+def _convert(entry: Entry) -> object:
+    field = SCHEMA.get(entry.key)
+    if field is None:
+        raise ValueError(_unknown(entry.key, SCHEMA))
+    try:
+        value = msgspec.convert(entry.value, field.type, strict=not entry.textual, dec_hook=_decode_path)
+    except msgspec.ValidationError as error:
+        choices = f" (one of {', '.join(field.choices)})" if field.choices else ""
+        raise ValueError(f"{error}{choices}. {field.description}") from error
+    return value
+
+
+def _unknown(key: str, known: Iterable[str]) -> str:
+    candidates = list(known)
+    close = difflib.get_close_matches(key, candidates, n=1, cutoff=0.6)
+    if not close:
+        last = key.rpartition(".")[2]
+        close = [candidate for candidate in candidates if candidate.rpartition(".")[2] == last]
+    hint = f"did you mean {close[0]}?" if close else "docs/configure.md lists every setting"
+    return f"there is no setting {key}; {hint}"
+
+
+def _decode_path(kind: type, value: object) -> object:
+    if kind is Path and isinstance(value, str) and value:
+        path = Path(value).expanduser()
+        if path.is_absolute():
+            return path
+    raise ValueError("Expected an absolute path")
+
+
+def _contradictions(values: Mapping[str, object], origins: Mapping[str, Origin]) -> list[Mistake]:
+    """Values that are fine alone and wrong together."""
+    base = values["network.gamestream_port"]
+    assert isinstance(base, int)
+    low, high = (base + offset for offset in GAMESTREAM_PORT_SPAN)
+    native = values["network.native_port"]
+    mgmt = values["network.mgmt_port"]
+    mistakes = []
+    # The ports that GameStream takes inside its span; base + 1 is left for the management API, as clients expect.
+    taken = {base - 5, base, base + 9, base + 10, base + 11, base + 21}
+    for key in ("network.native_port", "network.mgmt_port"):
+        if values[key] in taken:
+            text = f"port {values[key]} is one that GameStream needs ({low} to {high}); choose another"
+            mistakes.append(Mistake(key, text, origins[key]))
+    if native == mgmt:
+        text = f"port {mgmt} is also network.native_port; choose another"
+        mistakes.append(Mistake("network.mgmt_port", text, origins["network.mgmt_port"]))
+    return mistakes
+
+
+def _assemble(values: Mapping[str, object], apps: tuple[App, ...]) -> Settings:
+    sections: dict[str, dict[str, object]] = {}
+    for key, value in values.items():
+        section, name = key.split(".")
+        sections.setdefault(section, {})[name] = value
+    types = {field.name: field.type for field in msgspec.structs.fields(Settings)}
+    return Settings(**{name: types[name](**fields) for name, fields in sections.items()}, apps=with_desktop(apps))
