@@ -31,7 +31,7 @@ from punktfunk.host.settings_sources import (
 from punktfunk.session.plan import App
 
 GAMESTREAM_PORT_SPAN = (-5, 21)
-"""Lowest and highest port that GameStream takes, relative to its base port (gamestream.md §1.2)."""
+"""Lowest and highest port that GameStream takes, relative to its base port (gamestream.md §1.1)."""
 
 
 class HostSettings(msgspec.Struct, frozen=True, kw_only=True):
