@@ -1,0 +1,11 @@
+"""The list of checks, in the order in which a person would look."""
+
+from __future__ import annotations
+
+from punktfunk.host.doctor import machine, network, software
+from punktfunk.host.doctor.check import Check
+
+
+def standard_checks() -> tuple[Check, ...]:
+    """Every check of this version."""
+    return (*software.CHECKS, *network.CHECKS, *machine.CHECKS)
