@@ -68,7 +68,7 @@ class ProcessTree:
         only ``pass_fds`` (same numbers). Its output goes to the debug log under ``name``. ``user`` None means the
         host's own. Raises SpawnError; a cancelled spawn leaves nothing behind.
         """
-        marker = f"{_host_mark(os.getpid())}-{secrets.token_hex(8)}"
+        marker = f"{host_mark(os.getpid())}-{secrets.token_hex(8)}"
         spec = {
             "argv": list(argv),
             "env": {**env, MARKER: marker},
@@ -217,8 +217,15 @@ def _user_spec(user: UserIdentity | None) -> dict[str, object] | None:
     return {"uid": user.uid, "gid": user.gid, "groups": user.groups()}
 
 
-def _host_mark(pid: int) -> str:
+def host_mark(pid: int) -> str:
+    """A name for a running host that no later process can have: ``PID-START_TICKS``."""
     return f"{pid}-{_start_ticks(pid)}"
+
+
+def host_is_alive(mark: str) -> bool:
+    """Whether the host that ``host_mark`` named still runs."""
+    pid = mark.partition("-")[0]
+    return pid.isdecimal() and host_mark(int(pid)) == mark
 
 
 def _start_ticks(pid: int) -> int:
@@ -231,13 +238,7 @@ def _start_ticks(pid: int) -> int:
 
 async def sweep_orphans() -> int:
     """Kill what hosts that no longer exist left running, for the start of a new one; returns how many processes."""
-
-    def orphaned(mark: str) -> bool:
-        host, _, _ = mark.rpartition("-")
-        pid, _, _ = host.partition("-")
-        return pid.isdecimal() and _host_mark(int(pid)) != host
-
-    return await sweep(orphaned)
+    return await sweep(lambda mark: not host_is_alive(mark.rpartition("-")[0]))
 
 
 async def sweep(matches: Callable[[str], bool], session: int = 0) -> int:

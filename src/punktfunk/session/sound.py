@@ -1,0 +1,95 @@
+"""A session's own sink: what its programs play ends up in it, and nothing else does."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+
+from punktfunk.media.audio import AudioTarget
+from punktfunk.session.processes import host_is_alive, host_mark
+from punktfunk.session.sound_server import SoundError, SoundServer
+
+# The order in which a plan counts its channels: AudioPlan.
+_CHANNEL_MAPS = {
+    2: "front-left,front-right",
+    6: "front-left,front-right,front-center,lfe,rear-left,rear-right",
+    8: "front-left,front-right,front-center,lfe,rear-left,rear-right,side-left,side-right",
+}
+_SINK_PREFIX = "punktfunk."
+_SINK_IN_ARGUMENTS = re.compile(r"\bsink_name=punktfunk\.(\d+-\d+)\.")
+
+logger = logging.getLogger(__name__)
+
+
+class SessionSound:
+    """One null sink in the sound server for one session; it comes back by itself when the server restarts.
+
+    The server's defaults are never touched: programs find the sink through ``environment``.
+    """
+
+    def __init__(self, server: SoundServer, session_id: str, channels: int) -> None:
+        self._server = server
+        self._channels = channels
+        self._sink = f"{_SINK_PREFIX}{host_mark(os.getpid())}.{session_id}"
+        self._module = ""
+        self._forget = server.on_restart(self._load)
+
+    @classmethod
+    async def open(cls, server: SoundServer, session_id: str, channels: int) -> SessionSound:
+        """Make the sink with 2, 6 or 8 channels. ``session_id`` is unique among this host's. Raises SoundError."""
+        if channels not in _CHANNEL_MAPS:
+            raise SoundError(f"a session has 2, 6 or 8 channels, not {channels}")
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", session_id):
+            raise SoundError(f"session id {session_id!r:.80} cannot name a sink")
+        sound = cls(server, session_id, channels)
+        try:
+            await sound._load()
+        except BaseException:
+            sound._forget()
+            raise
+        return sound
+
+    @property
+    def target(self) -> AudioTarget:
+        """Where the worker captures what the session plays."""
+        return AudioTarget(server=self._server.pulse_server, source=f"{self._sink}.monitor")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For the programs of the session: PulseAudio, native PipeWire and ALSA (through either) play into the sink."""
+        return self._server.environment | {"PULSE_SINK": self._sink, "PIPEWIRE_NODE": self._sink}
+
+    async def close(self) -> None:
+        """Remove the sink; a server that is gone already is fine."""
+        self._forget()
+        module, self._module = self._module, ""
+        if module:
+            try:
+                await self._server.pactl("unload-module", module)
+            except SoundError as error:
+                logger.debug("sink %s is gone already: %s", self._sink, error)
+
+    async def _load(self) -> None:
+        output = await self._server.pactl(
+            "load-module",
+            "module-null-sink",
+            f"sink_name={self._sink}",
+            "rate=48000",
+            f"channels={self._channels}",
+            f"channel_map={_CHANNEL_MAPS[self._channels]}",
+            "sink_properties=device.description=Stream",
+        )
+        self._module = output.strip()
+
+
+async def remove_stale_sinks(server: SoundServer) -> int:
+    """Unload sinks that hosts which no longer exist left in the user's server; returns how many."""
+    removed = 0
+    for line in (await server.pactl("list", "short", "modules")).splitlines():
+        module, _, rest = line.partition("\t")
+        sink = _SINK_IN_ARGUMENTS.search(rest)
+        if sink and not host_is_alive(sink[1]):
+            await server.pactl("unload-module", module)
+            removed += 1
+    return removed
