@@ -16,9 +16,9 @@ BLOCK_PACKETS = 4
 MAX_PAYLOAD_BYTES = 1376
 """The client receives into 1400 bytes, of which a parity packet's headers take 24."""
 
-_PARITY_MATRIX = np.array([[0x77, 0x40, 0x38, 0x0E], [0xC7, 0xA7, 0x0D, 0x6C]], np.uint8)
-_CODE = ErasureCode(_PARITY_MATRIX)
-"""Not a Cauchy matrix: the audio code has fixed coefficients."""
+PARITY_MATRIX = np.array([[0x77, 0x40, 0x38, 0x0E], [0xC7, 0xA7, 0x0D, 0x6C]], np.uint8)
+"""Not the video code's Cauchy matrix: the audio code has coefficients of its own."""
+_CODE = ErasureCode(PARITY_MATRIX)
 
 _RTP_HEADER = struct.Struct(">BBHII")
 _FEC_HEADER = struct.Struct(">BBHIIBBHII")
@@ -31,6 +31,11 @@ class AudioPacketTooLarge(ValueError):
     """An Opus packet does not fit the client's receive buffer."""
 
 
+def audio_iv(rikeyid: int, sequence: int) -> bytes:
+    """The CBC initialisation vector of one packet; ``rikeyid`` is signed, ``sequence`` a u16 (gamestream.md §5.3)."""
+    return struct.pack(">I12x", (rikeyid + sequence) & 0xFFFF_FFFF)
+
+
 class AudioCipher:
     """AES-128-CBC with PKCS#7 padding and an IV from the sequence number (gamestream.md §5.3)."""
 
@@ -39,10 +44,9 @@ class AudioCipher:
         self._rikeyid = rikeyid
 
     def encrypt(self, payload: bytes | memoryview, sequence: int) -> bytes:
-        """The ciphertext, 1 to 16 bytes longer; ``rikeyid`` is signed and ``sequence`` a u16."""
-        iv = struct.pack(">I12x", (self._rikeyid + sequence) & 0xFFFF_FFFF)
+        """The ciphertext, 1 to 16 bytes longer."""
         padding = _AES_BLOCK_BYTES - len(payload) % _AES_BLOCK_BYTES
-        encryptor = Cipher(self._algorithm, CBC(iv)).encryptor()
+        encryptor = Cipher(self._algorithm, CBC(audio_iv(self._rikeyid, sequence))).encryptor()
         return encryptor.update(bytes(payload) + bytes([padding]) * padding) + encryptor.finalize()
 
 
@@ -90,12 +94,12 @@ class AudioPacketizer:
         if size == 0 or [len(payload) for payload in self._block] != [size] * BLOCK_PACKETS:
             self.blocks_without_parity += 1
             return []
-        shards = np.empty((BLOCK_PACKETS + len(_PARITY_MATRIX), size), np.uint8)
+        shards = np.empty((BLOCK_PACKETS + len(PARITY_MATRIX), size), np.uint8)
         shards[:BLOCK_PACKETS] = np.frombuffer(b"".join(self._block), np.uint8).reshape(BLOCK_PACKETS, size)
         _CODE.encode(shards)
         return [
             self._fec_header(base, shard) + shards[BLOCK_PACKETS + shard].tobytes()
-            for shard in range(len(_PARITY_MATRIX))
+            for shard in range(len(PARITY_MATRIX))
         ]
 
     def _fec_header(self, base: int, shard: int) -> bytes:

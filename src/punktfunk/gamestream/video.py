@@ -7,6 +7,7 @@ import struct
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from punktfunk.gamestream.numbers import FrameNumbers, VideoNumbers
 from punktfunk.gamestream.video_blocks import MAX_PERCENTAGE, MAX_PIECES, Block, plan_blocks
@@ -64,6 +65,11 @@ class DatagramBatch:
     datagram_bytes: int
     count: int
     frame_index: int
+
+
+def fec_info(block: Block, shard_indices: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """The fecInfo field of these shards of a block."""
+    return (shard_indices << np.uint32(12)) | np.uint32(block.data << 22 | block.percentage << 4)
 
 
 class VideoPacketizer:
@@ -172,8 +178,7 @@ class VideoPacketizer:
         shards = block.data + block.parity
         rows = slice(row, row + shards)
         self._fields["blocks"][rows] = multi_fec_blocks
-        constant = np.uint32(block.data << 22 | block.percentage << 4)
-        self._fields["fec_info"][rows] = self._steps[:shards] << 12 | constant
+        self._fields["fec_info"][rows] = fec_info(block, self._steps[:shards])
 
     def _number_frame(self, count: int, numbers: FrameNumbers, rtp_timestamp: int) -> None:
         """What is written over data and parity alike, for the whole frame."""
