@@ -1,0 +1,1 @@
+"""The RTSP handshake of GameStream (gamestream.md §3)."""
