@@ -243,10 +243,10 @@ class _Arena:
         self._wire_seqs = np.ndarray((RUN_DATAGRAMS,), ">u8", wire, 0, wire.strides[:1])
         self._steps = np.arange(RUN_DATAGRAMS, dtype=np.uint64)
         self._small_steps = self._steps.astype(np.uint32)
-        self._wire = memoryview(wire).cast("B")
+        self._wire = wire.data.cast("B")
         starts = range(0, len(self._wire), self.datagram_bytes)
-        self._nonces = [memoryview(row) for row in nonces]
-        self._plaintexts = [memoryview(row) for row in plain]
+        self._nonces = [row.data for row in nonces]
+        self._plaintexts = [row.data for row in plain]
         self._associated = [self._wire[start : start + SEQ_BYTES] for start in starts]
         self._outputs = [self._wire[start + SEQ_BYTES : start + self.datagram_bytes] for start in starts]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-_WORD_BITS = 64
+_WORD_SHIFT = 6
+_WORD_BITS = 1 << _WORD_SHIFT
 
 
 class ReplayWindow:
@@ -29,11 +30,12 @@ class ReplayWindow:
     def accept(self, number: int) -> bool:
         """Mark ``number`` and say whether it is new; False for a repeat and for what is too old to tell."""
         words, highest = self._words, self._highest
-        word, bit = number // _WORD_BITS, 1 << number % _WORD_BITS
+        word, bit = number >> _WORD_SHIFT, 1 << (number & _WORD_BITS - 1)
         if number > highest:
-            newest = highest // _WORD_BITS
-            for passed in range(newest + 1, min(word, newest + len(words)) + 1):
-                words[passed % len(words)] = 0
+            newest = highest >> _WORD_SHIFT
+            if word != newest:
+                for passed in range(newest + 1, min(word, newest + len(words)) + 1):
+                    words[passed % len(words)] = 0
             self._highest = number
         elif number <= highest - self._size or number < 0 or words[word % len(words)] & bit:
             return False
