@@ -106,7 +106,7 @@ class PulseRecorder:
         self.close()
 
     def read(self, timeout_s: float) -> bytes:
-        """The samples that have arrived, b"" when none did within ``timeout_s``. Raises PulseError at the source's end."""
+        """The samples that have arrived, b"" when none did in ``timeout_s``. Raises PulseError at the source's end."""
         deadline = time.monotonic() + timeout_s
         data = self._take()
         while not data and (left_s := deadline - time.monotonic()) > 0:
