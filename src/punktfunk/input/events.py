@@ -45,14 +45,15 @@ class PointerPlaced(_Event, frozen=True, tag=True):
 
 
 class ButtonChanged(_Event, frozen=True, tag=True):
-    """A mouse button; ``code`` is an evdev BTN_* code (0x110 left, 0x111 right, 0x112 middle, 0x113 back, 0x114 forward)."""
+    """A mouse button; ``code`` is an evdev BTN_* code: 0x110 left, 0x111 right, 0x112 middle, 0x113 back, 0x114
+    forward."""
 
     code: int
     pressed: bool
 
 
 class Scrolled(_Event, frozen=True, tag=True):
-    """Scroll distance, 120 units a notch; ``vertical`` positive is up (away from the user), ``horizontal`` positive right."""
+    """Scroll distance, 120 units a notch; ``vertical`` positive is up (away from the user), ``horizontal`` right."""
 
     horizontal: int = 0
     vertical: int = 0
@@ -156,7 +157,7 @@ class PadState(_Event, frozen=True, tag=True):
 
 
 class PadTouched(_Event, frozen=True, tag=True):
-    """A finger on a controller's touchpad, position as fractions of the pad; ``surface`` 0 the only or left, 1 right."""
+    """A finger on a controller's touchpad, position as fractions of the pad; ``surface`` 0 is the only or left one."""
 
     pad: int
     surface: int
