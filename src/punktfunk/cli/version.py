@@ -10,7 +10,7 @@ from punktfunk import __version__
 from punktfunk.cli.common import JsonOption
 from punktfunk.cli.output import Example, examples, print_json
 
-_LIBRARIES = ("pixelflux", "pcmflux", "av", "cryptography", "aioquic", "zeroconf")
+_LIBRARIES = ("pixelflux", "pcmflux", "av", "cryptography", "msgspec", "zeroconf")
 
 
 def register(app: typer.Typer) -> None:

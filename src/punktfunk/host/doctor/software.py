@@ -14,7 +14,7 @@ import msgspec
 from punktfunk.host.doctor.check import Check, Context, Outcome, fail, ok, skip, warn
 from punktfunk.host.doctor.child import run_python
 
-_MODULES = ("pixelflux", "pcmflux", "av", "cryptography", "OpenSSL", "numpy", "msgspec", "zeroconf", "evdev")
+_MODULES = ("pixelflux", "pcmflux", "av", "cryptography", "OpenSSL", "numpy", "msgspec", "zeroconf")
 _IMPORT_EACH = """
 import importlib, json, sys
 result = {}
@@ -118,7 +118,7 @@ async def account(context: Context) -> Outcome:
         )
     if entry.pw_uid == 0:
         return warn("desktops would run as root", "set display.user to an ordinary account")
-    if not os.path.isdir(entry.pw_dir):
+    if not os.access(entry.pw_dir, os.R_OK | os.X_OK):
         return fail(f"{entry.pw_dir}, the home of {name}, does not exist", f"sudo mkhomedir_helper {name}")
     return ok(f"desktops run as {name}")
 
