@@ -62,6 +62,16 @@ class VideoSender:
         self._key_requested = False
         self.statistics = VideoStatistics(datagrams=self._datagrams.statistics)
 
+    @property
+    def datagrams(self) -> SendStatistics:
+        """What the socket took."""
+        return self.statistics.datagrams
+
+    @property
+    def added_latency(self) -> LatencyWindow:
+        """Capture to last packet, less the encoder's own time."""
+        return self.statistics.added_latency
+
     def set_endpoint(self, address: Address) -> None:
         """Where the next frame goes: the source of the client's video ping. From any thread, at any time."""
         self._endpoint = address

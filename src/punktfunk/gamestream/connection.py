@@ -1,0 +1,191 @@
+"""One Moonlight client's connection, from its launch request to its last word (gamestream.md §6, §8)."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from punktfunk.gamestream.control import (
+    ClientMessage,
+    HdrMode,
+    InvalidateReferenceFrames,
+    RequestIdr,
+)
+from punktfunk.gamestream.control_session import ControlSession
+from punktfunk.gamestream.http_api import Caller
+from punktfunk.gamestream.launch import LaunchRequest, StreamRefused
+from punktfunk.gamestream.media_ports import PingWaiter
+from punktfunk.gamestream.stream_plan import Encryption, StreamPlan
+from punktfunk.gamestream.transport import GameStreamTransport
+from punktfunk.input.events import Feedback, InputEvent
+from punktfunk.media.plan import AudioPlan
+from punktfunk.session.messages import Address
+from punktfunk.session.session import Session
+from punktfunk.session.stream import Stream, StreamError, StreamSpec
+
+log = logging.getLogger(__name__)
+
+WORKER_MODULE = "punktfunk.gamestream.worker"
+CONNECT_DEADLINE_S = 10.0
+"""For the first video ping and the control connection, from the moment that the stream runs."""
+SILENCE_DEADLINE_MS = 10_000
+MAX_FRAME_INDEX = 0xFFFF_FFFF
+
+
+@dataclass(eq=False)
+class Connection:
+    """What belongs to one connection of one client; a resume makes a new one. Runs on the event loop.
+
+    ``send`` puts an envelope on the client's ENet connection; ``ended`` is called once, when the connection is over.
+    """
+
+    caller: Caller
+    launch: LaunchRequest
+    session: Session
+    sockets: tuple[object, ...]
+    send: Callable[[int, bytes], bool]
+    disconnect: Callable[[int], None]
+    ended: Callable[[Connection], None]
+    ping_payload: str = field(default_factory=lambda: secrets.token_hex(8).upper())
+    connect_data: int = field(default_factory=lambda: secrets.randbits(32))
+    stream: Stream | None = None
+    peer: int | None = None
+    over: bool = False
+
+    def __post_init__(self) -> None:
+        self._control: ControlSession | None = None
+        self._video_endpoint: Address | None = None
+        self._audio_endpoint: Address | None = None
+        self._started_at = 0.0
+        self.waiter = PingWaiter(
+            self.ping_payload.encode(), self.caller.address, self._video_ping, self._audio_ping, legacy=True
+        )
+
+    async def start(self, plan: StreamPlan) -> None:
+        """Start the announced stream; raises StreamRefused."""
+        transport = plan.transport
+        encryption = transport.encryption
+        if not encryption & Encryption.CONTROL_V2:
+            log.warning("%s uses the old control encryption, which repeats nonces", self.caller.device.name)
+        spec = StreamSpec(
+            WORKER_MODULE,
+            plan.video,
+            plan.audio,
+            self._transport(plan, plan.audio),
+            self.sockets,  # type: ignore[arg-type]
+        )
+        try:
+            stream = await self.session.start_stream(spec)
+        except StreamError as error:
+            raise StreamRefused(503, f"The stream could not be started: {error}") from error
+        if self.over:
+            await self.session.stop_stream(stream)
+            raise StreamRefused(503, "The session ended while its stream started")
+        stream.on_feedback = self._feedback
+        self._control = ControlSession(self.launch.key, v2=bool(encryption & Encryption.CONTROL_V2), now_ms=_now_ms())
+        self._started_at = time.monotonic()
+        self.stream = stream
+        if self._video_endpoint is not None:
+            stream.set_video_endpoint(self._video_endpoint)
+        if self._audio_endpoint is not None:
+            stream.set_audio_endpoint(self._audio_endpoint)
+
+    def connected(self, peer: int) -> None:
+        """The client's control connection is open."""
+        self.peer = peer
+        self._send(self._control and self._control.hdr(HdrMode(enabled=False)))
+
+    def received(self, data: bytes) -> None:
+        """One control message of the client."""
+        if self._control is None or self.stream is None:
+            return
+        events: list[InputEvent] = []
+        for result in self._control.received(data, _now_ms()):
+            if isinstance(result, InputEvent):
+                events.append(result)
+            else:
+                self._message(result, self.stream)
+        if events:
+            self.stream.inject(tuple(events))
+
+    def is_authentic(self, data: bytes) -> bool:
+        """Whether a message from another address really is this client's."""
+        return self._control is not None and self._control.is_authentic(data)
+
+    def expired(self, now: float) -> str | None:
+        """Why the connection is to be given up, None when all is well."""
+        if self.stream is None or self._control is None:
+            return None
+        if now - self._started_at < CONNECT_DEADLINE_S:
+            return None
+        if self._video_endpoint is None:
+            return "no video ping came"
+        if self.peer is None:
+            return "the control stream was not opened"
+        if self._control.silent_ms(_now_ms()) > SILENCE_DEADLINE_MS:
+            return "nothing was heard from it any more"
+        return None
+
+    def end(self, *, tell: bool) -> None:
+        """The connection is over; with ``tell`` the client gets the termination message first."""
+        if self.over:
+            return
+        self.over = True
+        if tell:
+            self._send(self._control and self._control.termination())
+        if self.peer is not None:
+            self.disconnect(self.peer)
+        self.ended(self)
+
+    def _message(self, message: ClientMessage, stream: Stream) -> None:
+        match message:
+            case RequestIdr():
+                stream.request_keyframe()
+            case InvalidateReferenceFrames(first=first, last=last):
+                if 0 < first <= last <= MAX_FRAME_INDEX:
+                    stream.invalidate(first, last)
+                else:
+                    stream.request_keyframe()
+            case _:
+                pass
+
+    def _video_ping(self, address: Address) -> None:
+        self._video_endpoint = address
+        if self.stream is not None:
+            self.stream.set_video_endpoint(address)
+
+    def _audio_ping(self, address: Address) -> None:
+        self._audio_endpoint = address
+        if self.stream is not None:
+            self.stream.set_audio_endpoint(address)
+
+    def _feedback(self, feedback: tuple[Feedback, ...]) -> None:
+        for event in feedback:
+            self._send(self._control and self._control.feedback(event))
+
+    def _send(self, envelope: bytes | None) -> None:
+        if envelope and self.peer is not None:
+            self.send(self.peer, envelope)
+
+    def _transport(self, plan: StreamPlan, audio: AudioPlan) -> bytes:
+        transport, key = plan.transport, self.launch.key
+        return msgspec.msgpack.encode(
+            GameStreamTransport(
+                transport.packet_size,
+                transport.fec_percentage,
+                transport.min_fec_packets,
+                audio.packet_ms,
+                key if transport.encryption & Encryption.VIDEO else None,
+                key if transport.encryption & Encryption.AUDIO else None,
+                self.launch.key_id,
+            )
+        )
+
+
+def _now_ms() -> int:
+    return time.monotonic_ns() // 1_000_000

@@ -1,0 +1,90 @@
+"""All sessions of the host: admission within the limits, one session per client, and their second hand."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Callable
+
+from punktfunk.media.plan import Mode
+from punktfunk.session.lifecycle import EndReason
+from punktfunk.session.plan import App
+from punktfunk.session.session import Session, SessionRequest, Surroundings
+
+log = logging.getLogger(__name__)
+
+
+class SessionRefused(Exception):
+    """No session for this client now; the message is for the user."""
+
+
+class SessionManager:
+    """Holds at most ``max_sessions`` sessions, at most one per client and plane. Runs on the event loop."""
+
+    def __init__(self, around: Surroundings, max_sessions: int) -> None:
+        self._around = around
+        self._max = max_sessions
+        self._sessions: dict[str, Session] = {}
+        self._closing = False
+        self.on_change: Callable[[Session], None] = lambda _session: None
+
+    @property
+    def sessions(self) -> tuple[Session, ...]:
+        """Every session that has not ended, oldest first."""
+        return tuple(self._sessions.values())
+
+    def of_client(self, client_id: str, plane: str) -> Session | None:
+        """The client's session on this plane."""
+        return next(
+            (s for s in self._sessions.values() if s.request.client_id == client_id and s.request.plane == plane), None
+        )
+
+    async def launch(
+        self, *, client_id: str, client_name: str, plane: str, app: App, mode: Mode, channels: int
+    ) -> Session:
+        """Admit a client and bring up its desktop and app. Raises SessionRefused, StreamError when it cannot start."""
+        if self._closing:
+            raise SessionRefused("the host is stopping")
+        if self.of_client(client_id, plane) is not None:
+            raise SessionRefused("an app is already running for this client")
+        if len(self._sessions) >= self._max:
+            raise SessionRefused(f"the host serves {self._max} sessions at a time, and all are taken")
+        request = SessionRequest(secrets.token_hex(4), client_id, client_name, plane, app, mode, channels)
+        session = Session(request, self._around, on_ended=self._forget)
+        self._sessions[session.id] = session
+        await session.launch()
+        self.on_change(session)
+        return session
+
+    async def end(self, session_id: str, reason: EndReason) -> bool:
+        """End one session; False when there is none of that id."""
+        session = self._sessions.get(session_id)
+        if session is None:
+            return False
+        await session.end(reason)
+        return True
+
+    async def end_client(self, client_id: str, reason: EndReason) -> None:
+        """End every session of a client, at once (its pairing was removed)."""
+        mine = [s for s in self._sessions.values() if s.request.client_id == client_id]
+        await asyncio.gather(*(session.end(reason) for session in mine))
+
+    async def run(self) -> None:
+        """The second hand; runs until cancelled."""
+        while True:
+            await asyncio.sleep(1.0)
+            now = time.monotonic()
+            for session in self.sessions:
+                if session.tick(now):
+                    await session.end(EndReason.LINGER_EXPIRED)
+
+    async def shutdown(self) -> None:
+        """End every session; none is admitted any more."""
+        self._closing = True
+        await asyncio.gather(*(session.end(EndReason.SHUTDOWN) for session in self.sessions), return_exceptions=True)
+
+    def _forget(self, session: Session) -> None:
+        self._sessions.pop(session.id, None)
+        self.on_change(session)
