@@ -14,7 +14,6 @@ from punktfunk.gamestream.enet.events import (
     Received,
 )
 from punktfunk.gamestream.enet.host import EnetHost
-from punktfunk.gamestream.enet.outgoing import Timeouts
 
 __all__ = [
     "Address",
@@ -26,5 +25,4 @@ __all__ = [
     "EnetHost",
     "QueueFull",
     "Received",
-    "Timeouts",
 ]

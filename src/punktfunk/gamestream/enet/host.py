@@ -28,7 +28,6 @@ from punktfunk.gamestream.enet.limits import (
     MIN_MTU,
     MIN_WINDOW_BYTES,
 )
-from punktfunk.gamestream.enet.outgoing import Timeouts
 from punktfunk.gamestream.enet.peer import Peer, PeerState
 from punktfunk.gamestream.enet.wire import (
     CONNECTION_CHANNEL,
@@ -73,13 +72,11 @@ class EnetHost:
         *,
         accept: Callable[[int, Address], bool],
         is_authentic: Callable[[int, bytes], bool],
-        timeouts: Timeouts | None = None,
     ) -> None:
         if not 0 < max_peers <= MAX_PEERS:
             raise ValueError(f"max_peers must be 1 to {MAX_PEERS}")
         self._accept = accept
         self._is_authentic = is_authentic
-        self._timeouts = timeouts or Timeouts()
         self._slots: list[Peer | None] = [None] * max_peers
         self._session_ids = [_SessionIds(FRESH_SESSION, FRESH_SESSION)] * max_peers
         self._peers: dict[int, Peer] = {}
@@ -246,7 +243,7 @@ class EnetHost:
             connect_id=connect.connect_id,
         )
         self._last_handle += 1
-        peer = Peer(self._last_handle, connect, answer, address, now_ms, self._timeouts)
+        peer = Peer(self._last_handle, connect, answer, address, now_ms)
         self._peers[peer.handle] = self._slots[index] = peer
 
     def _end(self, peer: Peer, reason: DisconnectReason) -> None:

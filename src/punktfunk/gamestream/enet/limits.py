@@ -34,6 +34,10 @@ UNSEQUENCED_WINDOW = 1024
 MAX_OUTGOING_BYTES = 262_144
 MAX_OUTGOING_COMMANDS = 1024
 
+PEER_TIMEOUT_MS = 10_000
+"""How long a client may leave something unanswered; clients give the host as long."""
+MAX_BACKOFF = 32
+"""The n-th attempt waits n times as long as the first, up to this."""
 PING_INTERVAL_MS = 500
 CLOSE_TIMEOUT_MS = 2000
 """How long a graceful close may take before it becomes an immediate one."""

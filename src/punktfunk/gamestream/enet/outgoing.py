@@ -6,23 +6,12 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import msgspec
-
 from punktfunk.gamestream.enet.events import EnetError, QueueFull
-from punktfunk.gamestream.enet.limits import MAX_MESSAGE_BYTES, MAX_OUTGOING_BYTES, MAX_OUTGOING_COMMANDS
+from punktfunk.gamestream.enet.limits import MAX_BACKOFF, MAX_MESSAGE_BYTES, MAX_OUTGOING_BYTES, MAX_OUTGOING_COMMANDS
 from punktfunk.gamestream.enet.rtt import RoundTripTime
 from punktfunk.gamestream.enet.wire import FRAGMENT_OVERHEAD_BYTES, Acknowledge, Command, SendFragment, SendReliable
 
 _LONG_HEADER_BYTES = 4
-
-
-class Timeouts(msgspec.Struct, frozen=True):
-    """When an unanswering peer is given up: after ``maximum_ms``, or after ``minimum_ms`` once
-    2^(attempts − 1) reached ``limit``. ENet's own maximum is 30 s; clients and this host use 10 s."""
-
-    limit: int = 32
-    minimum_ms: int = 5000
-    maximum_ms: int = 10_000
 
 
 @dataclass(slots=True)
@@ -40,17 +29,16 @@ _Key = tuple[int, int]
 class Outgoing:
     """Reliable commands of one peer, waiting or in flight, in the order they were queued."""
 
-    def __init__(self, mtu: int, window_bytes: int, timeouts: Timeouts) -> None:
+    def __init__(self, mtu: int, window_bytes: int, timeout_ms: int) -> None:
         self._fragment_bytes = mtu - _LONG_HEADER_BYTES - FRAGMENT_OVERHEAD_BYTES
         self._window_bytes = window_bytes
-        self._timeouts = timeouts
+        self._timeout_ms = timeout_ms
         self._sequences: dict[int, int] = {}
         self._waiting: deque[tuple[_Key, _Sent]] = deque()
         self._in_flight: dict[_Key, _Sent] = {}
         self._in_flight_bytes = 0
         self._queued_bytes = 0
         self._unanswered_since_ms: int | None = None
-        self._gave_up = False
         self._next_due_ms: int | None = None
         self.rtt = RoundTripTime()
 
@@ -120,20 +108,17 @@ class Outgoing:
         self._in_flight_bytes -= sent.data_bytes
         self._queued_bytes -= sent.data_bytes
         self._unanswered_since_ms = None
-        self._gave_up = False
         if not self._in_flight:
             self._next_due_ms = None
         sample_ms = (now_ms - ack.sent_time) & 0xFFFF
-        if sample_ms <= self._timeouts.maximum_ms:
+        if sample_ms <= self._timeout_ms:
             self.rtt.add(sample_ms)
         return True
 
     def has_timed_out(self, now_ms: int) -> bool:
         """Whether the peer left something unanswered for too long."""
-        if self._unanswered_since_ms is None:
-            return False
-        silent_ms = now_ms - self._unanswered_since_ms
-        return silent_ms >= self._timeouts.maximum_ms or (self._gave_up and silent_ms >= self._timeouts.minimum_ms)
+        since_ms = self._unanswered_since_ms
+        return since_ms is not None and now_ms - since_ms >= self._timeout_ms
 
     def next_timeout_ms(self, now_ms: int) -> int | None:
         """When :meth:`commands_to_send` or :meth:`has_timed_out` has news, None if only an event can bring any."""
@@ -141,9 +126,7 @@ class Outgoing:
         if self._waiting and self._fits_window(self._waiting[0][1]):
             times.append(now_ms)
         if self._unanswered_since_ms is not None:
-            times.append(self._unanswered_since_ms + self._timeouts.maximum_ms)
-            if self._gave_up:
-                times.append(self._unanswered_since_ms + self._timeouts.minimum_ms)
+            times.append(self._unanswered_since_ms + self._timeout_ms)
         return min(times, default=None)
 
     def _fits_window(self, sent: _Sent) -> bool:
@@ -152,12 +135,10 @@ class Outgoing:
     def _note_unanswered(self, sent: _Sent) -> None:
         if self._unanswered_since_ms is None or sent.sent_ms < self._unanswered_since_ms:
             self._unanswered_since_ms = sent.sent_ms
-        if 1 << min(sent.attempts - 1, 31) >= self._timeouts.limit:
-            self._gave_up = True
 
     def _stamp(self, sent: _Sent, now_ms: int) -> bytes:
         sent.attempts += 1
         sent.sent_ms = now_ms
-        wait_ms = min(self.rtt.timeout_ms, self._timeouts.maximum_ms // 5)
-        sent.due_ms = now_ms + wait_ms * min(sent.attempts, self._timeouts.limit)
+        wait_ms = min(self.rtt.timeout_ms, self._timeout_ms // 5)
+        sent.due_ms = now_ms + wait_ms * min(sent.attempts, MAX_BACKOFF)
         return sent.encoded

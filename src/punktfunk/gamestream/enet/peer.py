@@ -12,9 +12,10 @@ from punktfunk.gamestream.enet.limits import (
     HALF_OPEN_TIMEOUT_MS,
     MAX_COMMANDS_PER_DATAGRAM,
     MAX_PENDING_ACKS,
+    PEER_TIMEOUT_MS,
     PING_INTERVAL_MS,
 )
-from punktfunk.gamestream.enet.outgoing import Outgoing, Timeouts
+from punktfunk.gamestream.enet.outgoing import Outgoing
 from punktfunk.gamestream.enet.wire import (
     CONNECTION_CHANNEL,
     Acknowledge,
@@ -49,9 +50,7 @@ class Peer:
     ``ended`` says why it is over, once it is; ``ends_ms`` is when a half-open or closing one is to be cut.
     """
 
-    def __init__(
-        self, handle: int, connect: Connect, answer: VerifyConnect, address: Address, now_ms: int, timeouts: Timeouts
-    ) -> None:
+    def __init__(self, handle: int, connect: Connect, answer: VerifyConnect, address: Address, now_ms: int) -> None:
         self.handle = handle
         self.slot = answer.outgoing_peer_id
         self.address = address
@@ -69,7 +68,7 @@ class Peer:
         self._budget = Budget()
         self._unsequenced = UnsequencedWindow()
         self._acks: list[Acknowledge] = []
-        self._outgoing = Outgoing(answer.mtu, answer.window_bytes, timeouts)
+        self._outgoing = Outgoing(answer.mtu, answer.window_bytes, PEER_TIMEOUT_MS)
         self._last_answer_ms = now_ms
         self._close_data: int | None = None
         self._outgoing.next_sequence(CONNECTION_CHANNEL)
