@@ -12,7 +12,7 @@ MAX_PACKET_BYTES = 1360
 
 @dataclass(frozen=True, slots=True)
 class OpusLayout:
-    """Streams, the first ``coupled`` of them stereo; ``mapping`` gives each channel (FL FR FC LFE BL BR SL SR) its place."""
+    """Opus streams, the first ``coupled`` of them stereo; ``mapping`` places FL FR FC LFE BL BR SL SR in them."""
 
     channels: int
     streams: int

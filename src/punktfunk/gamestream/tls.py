@@ -5,6 +5,7 @@ The standard library cannot do that. Memory buffers only: bytes of the wire go i
 
 from __future__ import annotations
 
+from cryptography.x509 import load_der_x509_certificate
 from OpenSSL import SSL, crypto
 
 from punktfunk.trust.identity import Identity
@@ -24,8 +25,8 @@ def server_context(identity: Identity) -> SSL.Context:
     """
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
-    context.use_certificate(crypto.load_certificate(crypto.FILETYPE_PEM, identity.certificate_pem.encode("ascii")))
-    context.use_privatekey(crypto.PKey.from_cryptography_key(identity.private_key))
+    context.use_certificate(load_der_x509_certificate(identity.certificate.der))
+    context.use_privatekey(identity.private_key)
     context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, _accept_any_certificate)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_COMPRESSION)

@@ -1,4 +1,4 @@
-"""How often a peer may try something: token buckets with the time as an argument."""
+"""How often a peer may try something: leaky buckets with the time as an argument."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ class RateLimiter:
         self._burst = burst
         self._interval_s = interval_s
         self._max_keys = max_keys
-        self._buckets: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
+        self._full_until: OrderedDict[Hashable, float] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._buckets)
+        return len(self._full_until)
 
     def allow(self, key: Hashable, now: float) -> bool:
         """Whether ``key`` may try once more at ``now`` (seconds, monotonic); a refused try costs nothing."""
-        tokens, updated = self._buckets.pop(key, (float(self._burst), now))
-        tokens = min(float(self._burst), tokens + max(0.0, now - updated) / self._interval_s)
-        allowed = tokens >= 1
-        self._buckets[key] = (tokens - 1 if allowed else tokens, now)
-        if len(self._buckets) > self._max_keys:
-            self._buckets.popitem(last=False)
+        # Each try fills the bucket for one interval (the generic cell rate algorithm): one number per key, no drift.
+        full_until = max(self._full_until.pop(key, now), now)
+        allowed = full_until - now <= (self._burst - 1) * self._interval_s
+        self._full_until[key] = full_until + self._interval_s if allowed else full_until
+        if len(self._full_until) > self._max_keys:
+            self._full_until.popitem(last=False)
         return allowed

@@ -67,10 +67,12 @@ class RtspServer:
             await asyncio.sleep(_EXPIRY_INTERVAL_S)
             self._pending.expire(self._clock())
 
-    async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._guarded(reader, writer))
         self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guarded(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             address = plain_address(writer.get_extra_info("peername")[0])
             with self._limit.admit(address) as admitted, contextlib.suppress(OSError, TimeoutError, RtspError):
@@ -79,7 +81,6 @@ class RtspServer:
         except Exception:
             _logger.exception("an RTSP request failed")
         finally:
-            self._tasks.discard(task)
             writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, address: str) -> None:
