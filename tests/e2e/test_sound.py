@@ -133,7 +133,24 @@ async def test_every_channel_arrives_in_its_place(server: SoundServer, shared_tm
     assert "punktfunk." not in await server.pactl("list", "short", "sinks")
 
 
-async def test_native_pipewire_program_plays_into_the_session(server: SoundServer, shared_tmp: Path) -> None:
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["pw-cat", "--playback"],
+        ["paplay"],
+        pytest.param(
+            ["aplay", "-q"],
+            marks=pytest.mark.skipif(
+                not (shutil.which("aplay") and Path("/etc/alsa/conf.d/99-pipewire-default.conf").exists()),
+                reason="needs aplay and pipewire-alsa",
+            ),
+        ),
+    ],
+    ids=lambda argv: argv[0],
+)
+async def test_any_kind_of_program_plays_into_the_session(
+    server: SoundServer, shared_tmp: Path, argv: list[str]
+) -> None:
     other = await SessionSound.open(server, "other", 2)
     sound = await SessionSound.open(server, "one", 2)
     path = shared_tmp / "tone.wav"
@@ -141,7 +158,7 @@ async def test_native_pipewire_program_plays_into_the_session(server: SoundServe
         file.setparams((2, 2, 48_000, 0, "NONE", ""))
         file.writeframes((samples_of((500, 700)) * 32767).astype("<i2").tobytes())
     elsewhere, listener = Listener(other, AudioPlan()), Listener(sound, AudioPlan())
-    player = await play(server, sound, "pw-cat", "--playback", str(path))
+    player = await play(server, sound, *argv, str(path))
     await until(lambda: listener.hears(500, 700))
     assert elsewhere.hears(0, 0)
     for each in (listener, elsewhere):
@@ -163,6 +180,34 @@ async def test_two_sessions_do_not_mix(server: SoundServer, shared_tmp: Path) ->
     for listener in listeners:
         listener.capture.stop()
     await players[0].stop(0)
+
+
+async def test_program_without_its_sink_is_heard_nowhere_else(server: SoundServer, shared_tmp: Path) -> None:
+    other = await SessionSound.open(server, "other", 2)
+    sound = await SessionSound.open(server, "one", 2)
+    elsewhere, listener = Listener(other, AudioPlan()), Listener(sound, AudioPlan())
+    player = await play_raw(server, sound, shared_tmp, (300, 400))
+    await until(lambda: listener.hears(300, 400))
+    listener.capture.stop()
+    await sound.close()
+    heard_before = len(elsewhere.packets)
+    await until(lambda: len(elsewhere.packets) > heard_before + 150)
+    assert elsewhere.hears(0, 0)
+    elsewhere.capture.stop()
+    await player.stop(0)
+
+
+async def test_program_goes_on_when_the_channels_change(server: SoundServer, shared_tmp: Path) -> None:
+    sound = await SessionSound.open(server, "one", 2)
+    stereo = Listener(sound, AudioPlan())
+    player = await play_raw(server, sound, shared_tmp, (300, 400))
+    await until(lambda: stereo.hears(300, 400))
+    stereo.capture.stop()
+    await sound.set_channels(6)
+    surround = Listener(sound, SURROUND_51)
+    await until(lambda: abs(surround.tones()[0] - 300) < 8 and abs(surround.tones()[1] - 400) < 8)
+    surround.capture.stop()
+    await player.stop(0)
 
 
 async def test_silence_still_makes_packets(server: SoundServer) -> None:
@@ -223,11 +268,10 @@ async def test_users_own_server_is_used_and_left_as_it_was(server: SoundServer, 
     home = Path(server.pulse_server.removeprefix("unix:")).parent.parent
     owner = UserIdentity(user.name, user.uid, user.gid, user.home, str(home))
     runtime = RuntimeDir.create(UserIdentity(user.name, user.uid, user.gid, user.home, ""))
-    speakers = "sink_properties=priority.session=1000"
-    await server.pactl("load-module", "module-null-sink", "sink_name=speakers", speakers)
-    before = ""
-    while "Default Sink: speakers" not in before:
-        before = await server.pactl("info")
+    await server.pactl("load-module", "module-null-sink", "sink_name=speakers")
+    await server.pactl("set-default-sink", "speakers")
+    before = await server.pactl("info")
+    assert "Default Sink: speakers" in before
     found = await open_sound_server(SoundMode.AUTO, owner, runtime)
     assert found is not None
     assert not isinstance(found, PrivateSoundServer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -38,8 +39,7 @@ class SessionSound:
     @classmethod
     async def open(cls, server: SoundServer, session_id: str, channels: int) -> SessionSound:
         """Make the sink with 2, 6 or 8 channels. ``session_id`` is unique among this host's. Raises SoundError."""
-        if channels not in _CHANNEL_MAPS:
-            raise SoundError(f"a session has 2, 6 or 8 channels, not {channels}")
+        _check_channels(channels)
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", session_id):
             raise SoundError(f"session id {session_id!r:.80} cannot name a sink")
         sound = cls(server, session_id, channels)
@@ -60,9 +60,25 @@ class SessionSound:
         """For the programs of the session: PulseAudio, native PipeWire and ALSA (through either) play into the sink."""
         return self._server.environment | {"PULSE_SINK": self._sink, "PIPEWIRE_NODE": self._sink}
 
+    async def set_channels(self, channels: int) -> None:
+        """Change to 2, 6 or 8 channels. Programs that play go on playing; a capture reconnects. Raises SoundError."""
+        _check_channels(channels)
+        if channels == self._channels:
+            return
+        streams = await self._streams()
+        await self._unload()
+        self._channels = channels
+        await self._load()
+        for stream in streams:
+            with contextlib.suppress(SoundError):
+                await self._server.pactl("move-sink-input", stream, self._sink)
+
     async def close(self) -> None:
         """Remove the sink; a server that is gone already is fine."""
         self._forget()
+        await self._unload()
+
+    async def _unload(self) -> None:
         module, self._module = self._module, ""
         if module:
             try:
@@ -81,6 +97,18 @@ class SessionSound:
             "sink_properties=device.description=Stream",
         )
         self._module = output.strip()
+
+    async def _streams(self) -> list[str]:
+        """Ids of the streams that play into the sink."""
+        sinks = await self._server.pactl("list", "short", "sinks")
+        own = [fields[0] for line in sinks.splitlines() if (fields := line.split("\t"))[1:2] == [self._sink]]
+        inputs = (await self._server.pactl("list", "short", "sink-inputs")).splitlines()
+        return [fields[0] for line in inputs if (fields := line.split("\t"))[1:2] == own]
+
+
+def _check_channels(channels: int) -> None:
+    if channels not in _CHANNEL_MAPS:
+        raise SoundError(f"a session has 2, 6 or 8 channels, not {channels}")
 
 
 async def remove_stale_sinks(server: SoundServer) -> int:

@@ -20,6 +20,7 @@ _PROGRAMS = ("pipewire", "wireplumber", "pipewire-pulse")
 _READY_TIMEOUT_S = 10.0
 _READY_POLL_S = 0.01
 _PACTL_TIMEOUT_S = 5.0
+_VOID_SINK = "void"
 _RESTART_PAUSE_S = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
 """Pause before each restart in a row; the last one repeats."""
 _STABLE_S = 30.0
@@ -205,6 +206,14 @@ class PrivateSoundServer(SoundServer):
         await self._wait_for_socket(self._runtime_dir / "pipewire-0")
         await asyncio.gather(self._spawn("wireplumber"), self._spawn("pipewire-pulse"))
         await self._wait_until_ready()
+        await self._load_void()
+
+    async def _load_void(self) -> None:
+        """Give streams whose own sink is missing a place to go: without it they would play into another session's."""
+        await self.pactl(
+            "load-module", "module-null-sink", f"sink_name={_VOID_SINK}", "sink_properties=priority.session=2000"
+        )
+        await self.pactl("set-default-sink", _VOID_SINK)
 
     async def _spawn(self, program: str) -> None:
         private = str(self._runtime_dir)
