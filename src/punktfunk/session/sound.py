@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -34,7 +35,9 @@ class SessionSound:
         self._channels = channels
         self._sink = f"{_SINK_PREFIX}{host_mark(os.getpid())}.{session_id}"
         self._module = ""
-        self._forget = server.on_restart(self._load)
+        self._closed = False
+        self._change = asyncio.Lock()
+        self._forget = server.on_restart(self._restore)
 
     @classmethod
     async def open(cls, server: SoundServer, session_id: str, channels: int) -> SessionSound:
@@ -65,18 +68,27 @@ class SessionSound:
         _check_channels(channels)
         if channels == self._channels:
             return
-        streams = await self._streams()
-        await self._unload()
-        self._channels = channels
-        await self._load()
-        for stream in streams:
-            with contextlib.suppress(SoundError):
-                await self._server.pactl("move-sink-input", stream, self._sink)
+        async with self._change:
+            streams = await self._streams()
+            await self._unload()
+            self._channels = channels
+            await self._load()
+            for stream in streams:
+                with contextlib.suppress(SoundError):
+                    await self._server.pactl("move-sink-input", stream, self._sink)
 
     async def close(self) -> None:
-        """Remove the sink; a server that is gone already is fine."""
-        self._forget()
-        await self._unload()
+        """Remove the sink; safe to repeat, and with a server that is gone already."""
+        async with self._change:
+            if not self._closed:
+                self._closed = True
+                self._forget()
+                await self._unload()
+
+    async def _restore(self) -> None:
+        async with self._change:
+            if not self._closed:
+                await self._load()
 
     async def _unload(self) -> None:
         module, self._module = self._module, ""

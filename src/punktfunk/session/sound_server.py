@@ -136,15 +136,17 @@ class SoundServer:
         attempt, since = 0, loop.time()
         while True:
             await self._wait_for_death()
-            attempt = attempt + 1 if loop.time() - since < _STABLE_S else 0
             logger.warning("the sound server ended; waiting for it or starting it again")
-            await asyncio.sleep(_RESTART_PAUSE_S[min(attempt, len(_RESTART_PAUSE_S) - 1)])
+            attempt = attempt if loop.time() - since < _STABLE_S else 0
+            while True:
+                await asyncio.sleep(_RESTART_PAUSE_S[min(attempt, len(_RESTART_PAUSE_S) - 1)])
+                attempt += 1
+                try:
+                    await self._begin()
+                    break
+                except (SoundError, SpawnError) as error:
+                    logger.error("no sound: %s", error)
             since = loop.time()
-            try:
-                await self._begin()
-            except (SoundError, SpawnError) as error:
-                logger.error("no sound: %s", error)
-                continue
             self.restarts += 1
             for listener in tuple(self._listeners):
                 try:
@@ -204,7 +206,12 @@ class PrivateSoundServer(SoundServer):
                 os.unlink(self._runtime_dir / name)
         await self._spawn("pipewire")
         await self._wait_for_socket(self._runtime_dir / "pipewire-0")
-        await asyncio.gather(self._spawn("wireplumber"), self._spawn("pipewire-pulse"))
+        started = await asyncio.gather(
+            self._spawn("wireplumber"), self._spawn("pipewire-pulse"), return_exceptions=True
+        )
+        for error in started:
+            if error is not None:
+                raise error
         await self._wait_until_ready()
         await self._load_void()
 
