@@ -103,7 +103,7 @@ def _process_with_socket(inode: int) -> int | None:
         if not process.name.isdigit():
             continue
         try:
-            if any(os.readlink(entry) == wanted for entry in os.scandir(process / "fd")):
+            if any(os.readlink(process / "fd" / number) == wanted for number in os.listdir(process / "fd")):
                 return int(process.name)
         except OSError:
             continue
