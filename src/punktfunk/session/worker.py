@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import importlib
 import logging
 import mmap
 import os
@@ -254,11 +255,19 @@ def run_worker(plane: MediaPlane) -> int:
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    _preload()
     link: Link[m.ToWorker, m.FromWorker] = Link(socket.socket(fileno=int(sys.argv[1])), m.ToWorker)  # type: ignore[arg-type]
     status = Worker(link, plane).run()
     logging.shutdown()
     # Native capture threads may still hold locks that the interpreter's shutdown would wait for.
     os._exit(status)
+
+
+def _preload() -> None:
+    """Load what a stream may need: it takes a while, and the desktop's user may not be allowed to read it later."""
+    for module in ("fractions", "punktfunk.media.displays.pixelflux_source", "punktfunk.media.displays.synthetic"):
+        with contextlib.suppress(ImportError):  # the one that is really missing is named when it is needed
+            importlib.import_module(module)
 
 
 def _drop_privileges(user: tuple[str, int, int] | None) -> None:

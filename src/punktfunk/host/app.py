@@ -1,0 +1,217 @@
+"""The running host: what it is made of, in which order it starts and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import time
+from pathlib import Path
+
+from punktfunk import __version__
+from punktfunk.discovery.mdns import MdnsPublisher, gamestream_advert
+from punktfunk.discovery.network import routed_address
+from punktfunk.gamestream.plane import WORKER_MODULE, GameStreamPlane
+from punktfunk.gamestream.stream_plan import Encryption, StreamOffer
+from punktfunk.host.capabilities import VideoFacts, find_video_facts
+from punktfunk.host.control_handlers import ControlHandlers
+from punktfunk.host.control_socket import ControlServer
+from punktfunk.host.greeting import greeting
+from punktfunk.host.settings import Settings
+from punktfunk.session.desktops.choice import DesktopChoice, synthetic_choice
+from punktfunk.session.identity import IdentityError, UserIdentity, desktop_user
+from punktfunk.session.lifecycle import EndReason
+from punktfunk.session.manager import SessionManager
+from punktfunk.session.processes import sweep_orphans
+from punktfunk.session.runtime_dirs import RuntimeDir, RuntimeDirError
+from punktfunk.session.session import Surroundings
+from punktfunk.session.sound import SessionSound, remove_stale_sinks
+from punktfunk.session.sound_server import SoundError, SoundMode, SoundServer, open_sound_server
+from punktfunk.session.worker_process import WorkerPool
+from punktfunk.trust.errors import TrustError
+from punktfunk.trust.identity import load_gamestream_identity, load_unique_id
+from punktfunk.trust.store import ChangeKind, DeviceChange, DeviceStore
+
+log = logging.getLogger(__name__)
+
+DEVICE_FILE_POLL_S = 0.5
+"""How often the device files are looked at for changes made by another process."""
+
+
+class HostError(Exception):
+    """The host cannot start; the message says why and what to do."""
+
+
+class Host:
+    """Everything that runs. ``run`` is its whole life."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stop = asyncio.Event()
+        self._exits = contextlib.AsyncExitStack()
+        self._tasks: set[asyncio.Task[object]] = set()
+        self.started_at = time.monotonic()
+        self.store: DeviceStore
+        self.sessions: SessionManager
+        self.gamestream: GameStreamPlane | None = None
+        self.video: VideoFacts
+        self.desktop: DesktopChoice
+        self.sound: SoundServer | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """What it runs with."""
+        return self._settings
+
+    def stop(self) -> None:
+        """Shut down in an orderly way."""
+        self._stop.set()
+
+    async def run(self) -> int:
+        """Start, serve until stopped, and leave nothing behind."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.stop)
+        async with self._exits:
+            await self._start()
+            await self._stop.wait()
+            log.info("stopping")
+        return 0
+
+    async def _start(self) -> None:
+        settings = self._settings
+        control = ControlServer(settings.host.runtime_dir, ControlHandlers(self).mapping())
+        await control.start()
+        self._exits.push_async_callback(control.close)
+        await sweep_orphans()
+        user = desktop_user(settings.display.user or None, xdg_runtime_dir=_own_runtime_dir(settings))
+        runtime = RuntimeDir.create(user)
+        self._exits.callback(runtime.close)
+        self.store = DeviceStore(settings.host.config_dir)
+        self.video, self.sound = await asyncio.gather(
+            find_video_facts(settings.display.kind, settings.video), self._open_sound(user, runtime)
+        )
+        self.desktop = synthetic_choice()
+        pool = WorkerPool(_worker_environment(user, runtime.path))
+        self._exits.push_async_callback(pool.close)
+        surroundings = Surroundings(self.desktop.make, self._sound_opener(), pool, user if _is_other(user) else None)
+        self.sessions = SessionManager(surroundings, settings.limits.sessions)
+        self._exits.push_async_callback(self.sessions.shutdown)
+        self._in_background(self.sessions.run())
+        self.store.subscribe(self._device_changed)
+        self._in_background(self._watch_devices())
+        if settings.gamestream.enabled:
+            await self._start_gamestream(pool)
+        self._greet()
+
+    async def _start_gamestream(self, pool: WorkerPool) -> None:
+        settings = self._settings
+        required = Encryption.CONTROL_V2 | Encryption.VIDEO | Encryption.AUDIO
+        supported = Encryption.CONTROL_V2 | Encryption.AUDIO
+        if settings.gamestream.encryption != "off":
+            supported |= Encryption.VIDEO
+        plane = GameStreamPlane(
+            name=settings.host.name,
+            unique_id=load_unique_id(settings.host.config_dir),
+            address=settings.network.bind_address,
+            base_port=settings.network.gamestream_port,
+            identity=await asyncio.to_thread(load_gamestream_identity, settings.host.config_dir),
+            store=self.store,
+            sessions=self.sessions,
+            apps=settings.apps,
+            offer=StreamOffer(
+                codecs=self.video.codecs,
+                reference_invalidation=self.video.reference_invalidation,
+                supported=supported,
+                required=required if settings.gamestream.encryption == "required" else Encryption.NONE,
+                fec_percentage=settings.gamestream.fec_percentage,
+                max_bitrate_kbps=settings.video.max_bitrate_kbps,
+            ),
+            max_sessions=settings.gamestream.max_sessions,
+        )
+        await plane.start()
+        self.gamestream = plane
+        self._exits.push_async_callback(plane.close)
+        pool.warm(WORKER_MODULE)
+        if settings.network.mdns:
+            self._in_background(self._advertise(plane))
+
+    async def _advertise(self, plane: GameStreamPlane) -> None:
+        publisher = MdnsPublisher()
+        self._exits.push_async_callback(publisher.close)
+        address = self._settings.network.bind_address or routed_address() or "127.0.0.1"
+        await publisher.publish(gamestream_advert(self._settings.host.name, plane.ports.base, (address,)))
+
+    async def _open_sound(self, user: UserIdentity, runtime: RuntimeDir) -> SoundServer | None:
+        if self._settings.display.kind == "synthetic":
+            return None
+        try:
+            server = await open_sound_server(SoundMode(self._settings.audio.mode), user, runtime)
+        except SoundError as error:
+            log.warning("no sound: %s", error)
+            return None
+        if server is not None:
+            self._exits.push_async_callback(server.close)
+            with contextlib.suppress(SoundError):
+                await remove_stale_sinks(server)
+        return server
+
+    def _sound_opener(self) -> object:
+        server = self.sound
+        if server is None:
+            return None
+
+        async def open_sound(session_id: str, channels: int) -> SessionSound:
+            return await SessionSound.open(server, session_id, channels)
+
+        return open_sound
+
+    def _device_changed(self, change: DeviceChange) -> None:
+        gone = change.kind is ChangeKind.REMOVED or not change.device.enabled
+        if gone:
+            self._in_background(self.sessions.end_client(change.device.fingerprint, EndReason.REVOKED))
+
+    async def _watch_devices(self) -> None:
+        while True:
+            await asyncio.sleep(DEVICE_FILE_POLL_S)
+            with contextlib.suppress(TrustError):
+                self.store.refresh()
+
+    def _in_background(self, work: object) -> None:
+        task: asyncio.Task[object] = asyncio.ensure_future(work)  # type: ignore[call-overload]
+        if not self._tasks:
+            self._exits.callback(lambda: [task.cancel() for task in self._tasks])
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[object]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a background task failed", exc_info=task.exception())
+
+    def _greet(self) -> None:
+        elapsed_s = time.monotonic() - self.started_at
+        for line in greeting(self, __version__, elapsed_s):
+            log.info("%s", line)
+
+
+def run(settings: Settings) -> int:
+    """Run the host until it is stopped; the exit status. Raises what ``cli.serve`` explains."""
+    try:
+        return asyncio.run(Host(settings).run())
+    except (IdentityError, RuntimeDirError, TrustError) as error:
+        raise HostError(str(error)) from error
+
+
+def _is_other(user: UserIdentity) -> bool:
+    return not user.is_current
+
+
+def _worker_environment(user: UserIdentity, runtime_dir: Path) -> dict[str, str]:
+    return {**user.environment(str(runtime_dir)), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def _own_runtime_dir(_settings: Settings) -> str | None:
+    return os.environ.get("XDG_RUNTIME_DIR")

@@ -1,0 +1,87 @@
+"""What a session needs of a desktop, whatever it is made of."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from punktfunk.media.plan import Mode
+from punktfunk.media.video_source import DisplayTarget, Synthetic
+from punktfunk.session.plan import App
+
+
+class DesktopError(Exception):
+    """The desktop cannot do what was asked; the message is one sentence for the user."""
+
+
+class RunningApp(Protocol):
+    """An app that was launched in a desktop."""
+
+    async def wait(self) -> int:
+        """Its exit status, once it has ended."""
+        ...
+
+    async def stop(self) -> None:
+        """End it with everything it started, and undo its preparations. Safe to repeat."""
+        ...
+
+
+class Desktop(Protocol):
+    """A display with its programs, outside of the worker that captures it, so that it outlives worker and client."""
+
+    @property
+    def target(self) -> DisplayTarget:
+        """What the worker is told to capture."""
+        ...
+
+    async def start(self, mode: Mode) -> None:
+        """Bring it up; raises DesktopError and leaves nothing behind."""
+        ...
+
+    async def set_mode(self, mode: Mode) -> Mode:
+        """Change to a mode; the one that it really runs now. Cheap when nothing changes. Raises DesktopError."""
+        ...
+
+    async def launch(self, app: App) -> RunningApp:
+        """Run an app inside, after its preparations. Raises DesktopError."""
+        ...
+
+    async def wait(self) -> int:
+        """The exit status, once the desktop has ended by itself or by `stop`."""
+        ...
+
+    async def stop(self) -> None:
+        """End it with all of its programs. Safe to repeat."""
+        ...
+
+
+class NoDesktop:
+    """The desktop of a synthetic display: there is none."""
+
+    def __init__(self) -> None:
+        self._ended = asyncio.Event()
+
+    @property
+    def target(self) -> DisplayTarget:
+        """The test pattern."""
+        return Synthetic()
+
+    async def start(self, mode: Mode) -> None:
+        """Nothing to bring up."""
+
+    async def set_mode(self, mode: Mode) -> Mode:
+        """Any mode goes."""
+        return mode
+
+    async def launch(self, app: App) -> RunningApp:
+        """There is nowhere to run it."""
+        raise DesktopError(f"{app.name} needs a desktop, and the test pattern has none")
+
+    async def wait(self) -> int:
+        """Until stopped."""
+        await self._ended.wait()
+        return 0
+
+    async def stop(self) -> None:
+        """Nothing to end."""
+        self._ended.set()
