@@ -82,7 +82,10 @@ class Access(enum.Enum):
 
 
 class GameStreamApi:
-    """Answers the requests of both listeners; ``handle`` is the handler of an HttpServer."""
+    """Answers the requests of both listeners; ``handle`` is the handler of an HttpServer.
+
+    ``pending_changed`` is called whenever ``pairing.pending`` has gained or lost an attempt.
+    """
 
     def __init__(
         self,
@@ -90,11 +93,13 @@ class GameStreamApi:
         identity: Identity,
         store: DeviceStore,
         *,
+        pending_changed: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._host = host
         self._store = store
+        self._pending_changed = pending_changed
         self._clock = clock
         self._wall_clock = wall_clock
         self._parked: dict[int, asyncio.Future[PairReply]] = {}
@@ -145,6 +150,7 @@ class GameStreamApi:
         answer: asyncio.Future[PairReply] = asyncio.get_running_loop().create_future()
         self._parked[attempt] = answer
         _logger.info("pairing: %s waits for a PIN (attempt %d)", exchange.address, attempt)
+        self._pending_changed()
         try:
             either: set[asyncio.Future[Any]] = {answer, exchange.gone}
             await asyncio.wait(either, timeout=PIN_LIFETIME_S, return_when=asyncio.FIRST_COMPLETED)
@@ -154,6 +160,7 @@ class GameStreamApi:
             del self._parked[attempt]
             if not answer.done():
                 self._pairing.abandon(attempt)
+            self._pending_changed()
         return answer.result() if answer.done() else PairReply.refused("No PIN was entered")
 
     def _answer_parked(self, attempt: int, reply: PairReply) -> None:

@@ -50,7 +50,7 @@ def self_signed(
 
 
 def with_oddities(certificate: Certificate, key: rsa.RSAPrivateKey, *, version_1: bool, serial: bytes) -> Certificate:
-    """The certificate with another serial number and, if wanted, without version: what strict builders refuse to make."""
+    """The certificate with another serial number and maybe without version: what builders refuse to make."""
     to_be_signed = _children(_children(_element(certificate.der)[1])[0][1])
     fields = [whole for whole, _ in to_be_signed]
     if fields[0][0] == 0xA0 and version_1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import time
 import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -25,6 +26,7 @@ from punktfunk.gamestream import http_api
 from punktfunk.gamestream.http_api import ROUTES, Access, Caller, GameStreamApi, LaunchReply, session_url
 from punktfunk.gamestream.http_server import HttpServer
 from punktfunk.gamestream.launch import LaunchRequest, StreamRefused
+from punktfunk.gamestream.pairing import PendingAttempt
 from punktfunk.gamestream.serverinfo import CodecSupport, HostFacts
 from punktfunk.gamestream.tls import server_context
 from punktfunk.session.plan import App
@@ -87,10 +89,12 @@ class Rig:
     """Both listeners around one API."""
 
     def __init__(self, directory: Path) -> None:
-        (directory / "art.png").write_bytes(PNG)
-        self.host = Host(str(directory / "art.png"))
+        self.picture = directory / "art.png"
+        self.picture.write_bytes(PNG)
+        self.host = Host(str(self.picture))
         self.store = DeviceStore(directory)
-        self.api = GameStreamApi(self.host, host_identity(), self.store)
+        self.pending_changed = asyncio.Event()
+        self.api = GameStreamApi(self.host, host_identity(), self.store, pending_changed=self.pending_changed.set)
         self.plain = HttpServer(self.api.handle)
         self.secure = HttpServer(self.api.handle, tls=server_context(host_identity()))
         self.http = self.https = 0
@@ -98,6 +102,12 @@ class Rig:
     async def start(self) -> None:
         self.http = await self.plain.start("127.0.0.1", 0)
         self.https = await self.secure.start("127.0.0.1", 0)
+
+    async def pending(self) -> list[PendingAttempt]:
+        """The waiting attempts after the next change of them."""
+        await asyncio.wait_for(self.pending_changed.wait(), 5)
+        self.pending_changed.clear()
+        return self.api.pairing.pending(time.monotonic())
 
     def pair(self, certificate: Certificate, **fields: object) -> None:
         self.store.add(
@@ -259,7 +269,7 @@ async def test_appasset_that_does_not_exist_is_empty(rig: Rig, appid: str) -> No
 
 @pytest.mark.parametrize("content", [b"GIF89a", b"", b"root:x:0:0"])
 async def test_appasset_serves_only_pictures(rig: Rig, content: bytes) -> None:
-    Path(rig.host.catalogue[0].image).write_bytes(content)
+    rig.picture.write_bytes(content)
     assert (await tls_client.tls_get(rig.https, "/appasset?appid=1", PAIRED))[0] == b""
 
 
@@ -297,9 +307,8 @@ def test_session_url_of_ipv6() -> None:
 async def pair_over_http(rig: Rig, client: PairingClient, pin: str) -> bool:
     """All five phases as a stock client does them; whether phase 5 answered paired=1."""
     attempt = asyncio.create_task(rig.get("/pair?" + urlencode(client.phase_1())))
-    while not (waiting := rig.api.pairing.pending(asyncio.get_running_loop().time())):
-        await asyncio.sleep(0.01)
-    rig.api.pairing.submit_pin(pin, asyncio.get_running_loop().time(), name="Sofa", attempt=waiting[-1].attempt)
+    (waiting,) = await rig.pending()
+    rig.api.pairing.submit_pin(pin, time.monotonic(), name="Sofa", attempt=waiting.attempt)
     client.take_host_certificate(texts(await attempt)["plaincert"])
     second = texts(await rig.get("/pair?" + urlencode(client.phase_2())))
     client.take_challenge_response(second["challengeresponse"])
@@ -323,12 +332,9 @@ async def test_wrong_pin_end_to_end(rig: Rig) -> None:
 async def test_client_that_hangs_up_is_no_longer_waiting(rig: Rig) -> None:
     _, writer = await asyncio.open_connection("127.0.0.1", rig.http)
     writer.write(f"GET /pair?{urlencode(new_client(3).phase_1())} HTTP/1.1\r\n\r\n".encode())
-    pairing, clock = rig.api.pairing, asyncio.get_running_loop().time
-    while not pairing.pending(clock()):
-        await asyncio.sleep(0.01)
+    assert len(await rig.pending()) == 1
     writer.close()
-    while pairing.pending(clock()):
-        await asyncio.sleep(0.01)
+    assert not await rig.pending()
 
 
 async def test_paired_client_cannot_start_a_pairing_over_tls(rig: Rig) -> None:
