@@ -101,8 +101,7 @@ class LossRecovery:
             self._seen_keyframe = True
         if clean:
             self.holding, self._keyframe_due, self._recovery_points = False, None, 0
-            if FrameFlags.KEYFRAME in flags:
-                self._lost = None
+            self._lost = None
 
     def _hold(self, now: float) -> None:
         if not self.holding:
