@@ -9,7 +9,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 
-from punktfunk.gamestream.pairing import PairedClient, Pairing, PairReply, Parked, derive_key, ecb_decrypt
+from punktfunk.gamestream.pairing import PairedClient, Pairing, PairReply, Parked
+from punktfunk.gamestream.pairing_crypto import derive_key, ecb_decrypt
 from punktfunk.trust.certificate import Certificate
 from punktfunk.trust.identity import Identity
 

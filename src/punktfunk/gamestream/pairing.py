@@ -14,12 +14,18 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from punktfunk.gamestream.pairing_crypto import (
+    derive_key,
+    ecb_decrypt,
+    ecb_encrypt,
+    fixed_hex,
+    read_client_certificate,
+    sha256,
+    signature_is_valid,
+)
 from punktfunk.trust.certificate import Certificate
 from punktfunk.trust.devices import clean_name
 from punktfunk.trust.errors import CertificateError, TrustError
@@ -30,10 +36,7 @@ PIN_LIFETIME_S = 300.0
 PHASE_LIFETIME_S = 30.0
 MAX_ATTEMPTS = 16
 MAX_ATTEMPTS_PER_ADDRESS = 4
-MAX_CERTIFICATE_PEM_BYTES = 6144
 MAX_UNIQUE_ID_CHARACTERS = 64
-MIN_RSA_BITS = 2048
-MAX_RSA_BITS = 8192
 
 ONE_TIME_PIN_LIFETIME_S = 180.0
 MAX_ONE_TIME_PIN_GUESSES = 3
@@ -124,6 +127,10 @@ class _OneTimePin:
     name: str
     deadline: float
     guesses_left: int = MAX_ONE_TIME_PIN_GUESSES
+
+    def proved_by(self, otpauth: str, salt_text: str) -> bool:
+        expected = hashlib.sha256(f"{self.pin}{salt_text}{self.passphrase}".encode()).hexdigest()
+        return hmac.compare_digest(expected.encode(), otpauth.lower().encode())
 
 
 class Pairing:
@@ -228,16 +235,16 @@ class Pairing:
         same_address = sum(1 for a in self._attempts.values() if a.address == address)
         if same_address >= MAX_ATTEMPTS_PER_ADDRESS or len(self._attempts) >= MAX_ATTEMPTS:
             return PairReply.refused("Too many pairing attempts are waiting for a PIN")
-        salt = _hex(query.get("salt", ""), _SECRET_BYTES)
+        salt = fixed_hex(query.get("salt", ""), _SECRET_BYTES)
         if salt is None:
             return PairReply.refused("Salt too short")
         try:
-            certificate, public_key = _client_certificate(query.get("clientcert", ""))
+            certificate, public_key = read_client_certificate(query.get("clientcert", ""))
         except CertificateError as error:
             return PairReply.refused(f"Invalid client certificate: {error}")
         pin = None
         if "otpauth" in query:
-            pin = self._redeem(query["otpauth"], query["salt"], now)
+            pin = self._redeem(query["otpauth"], query["salt"])
             if pin is None:
                 return PairReply.refused("The one-time passphrase is wrong or has expired")
         self._last_number += 1
@@ -258,13 +265,12 @@ class Pairing:
         attempt.name = clean_name(pin.name, attempt.name)
         return self._accept_pin(attempt, pin.pin, now)
 
-    def _redeem(self, otpauth: str, salt_text: str, now: float) -> _OneTimePin | None:
+    def _redeem(self, otpauth: str, salt_text: str) -> _OneTimePin | None:
         """The one-time PIN when ``otpauth`` proves its passphrase; it is spent by success and by a few bad guesses."""
         armed = self._one_time_pin
         if armed is None:
             return None
-        expected = hashlib.sha256(f"{armed.pin}{salt_text}{armed.passphrase}".encode()).hexdigest()
-        matches = hmac.compare_digest(expected.encode(), otpauth.lower().encode())
+        matches = armed.proved_by(otpauth, salt_text)
         armed.guesses_left -= 1
         if matches or armed.guesses_left == 0:
             self._one_time_pin = None
@@ -277,9 +283,9 @@ class Pairing:
 
     def _advance(self, attempt: _Attempt, name: str, value: str, now: float) -> PairReply:
         if name == "clientchallenge" and attempt.phase is _Phase.CHALLENGE:
-            return self._challenge(attempt, _hex(value, _SECRET_BYTES), now)
+            return self._challenge(attempt, fixed_hex(value, _SECRET_BYTES), now)
         if name == "serverchallengeresp" and attempt.phase is _Phase.RESPONSE:
-            return self._response(attempt, _hex(value, _HASH_BYTES), now)
+            return self._response(attempt, fixed_hex(value, _HASH_BYTES), now)
         if name == "clientpairingsecret" and attempt.phase is _Phase.SECRET:
             return self._secret(attempt, value)
         return self._fail(attempt, f"Out of order call to {name}")
@@ -290,7 +296,7 @@ class Pairing:
         client_challenge = ecb_decrypt(attempt.key, sealed)
         attempt.server_secret = self._random_bytes(_SECRET_BYTES)
         attempt.server_challenge = self._random_bytes(_SECRET_BYTES)
-        server_hash = _sha256(client_challenge, self._identity.certificate.signature, attempt.server_secret)
+        server_hash = sha256(client_challenge, self._identity.certificate.signature, attempt.server_secret)
         self._enter(attempt, _Phase.RESPONSE, now)
         answer = ecb_encrypt(attempt.key, server_hash + attempt.server_challenge)
         return PairReply.ok(challengeresponse=answer.hex())
@@ -305,14 +311,14 @@ class Pairing:
         return PairReply.ok(pairingsecret=(secret + signature).hex())
 
     def _secret(self, attempt: _Attempt, value: str) -> PairReply:
-        secret_and_signature = _hex(value, _SECRET_BYTES + attempt.public_key.key_size // 8)
+        secret_and_signature = fixed_hex(value, _SECRET_BYTES + attempt.public_key.key_size // 8)
         if secret_and_signature is None:
             return self._fail(attempt, "Client pairing secret has the wrong length")
         self._discard(attempt)
         secret, signature = secret_and_signature[:_SECRET_BYTES], secret_and_signature[_SECRET_BYTES:]
-        expected = _sha256(attempt.server_challenge, attempt.certificate.signature, secret)
+        expected = sha256(attempt.server_challenge, attempt.certificate.signature, secret)
         proved = hmac.compare_digest(expected, attempt.client_hash)
-        if not (_verified(attempt.public_key, secret, signature) and proved):
+        if not (signature_is_valid(attempt.public_key, secret, signature) and proved):
             return PairReply.refused("The PIN was wrong", 200)
         try:
             self._admit(PairedClient(attempt.name, attempt.certificate))
@@ -354,48 +360,6 @@ class Pairing:
         return waiting[0]
 
 
-def derive_key(salt: bytes, pin: str) -> bytes:
-    """The AES-128 key of an attempt: the first 16 bytes of SHA-256(salt ‖ PIN digits)."""
-    return _sha256(salt, pin.encode("ascii"))[:16]
-
-
-def ecb_encrypt(key: bytes, data: bytes) -> bytes:
-    """AES-128-ECB without padding, as the protocol demands; whole blocks only."""
-    encryptor = Cipher(algorithms.AES128(key), modes.ECB()).encryptor()
-    return encryptor.update(data) + encryptor.finalize()
-
-
-def ecb_decrypt(key: bytes, data: bytes) -> bytes:
-    """The inverse of ``ecb_encrypt``."""
-    decryptor = Cipher(algorithms.AES128(key), modes.ECB()).decryptor()
-    return decryptor.update(data) + decryptor.finalize()
-
-
-def _sha256(*parts: bytes) -> bytes:
-    return hashlib.sha256(b"".join(parts)).digest()
-
-
-def _verified(key: rsa.RSAPublicKey, message: bytes, signature: bytes) -> bool:
-    try:
-        key.verify(signature, message, padding.PKCS1v15(), hashes.SHA256())
-    except InvalidSignature:
-        return False
-    return True
-
-
-def _client_certificate(text: str) -> tuple[Certificate, rsa.RSAPublicKey]:
-    if len(text) > 2 * MAX_CERTIFICATE_PEM_BYTES:
-        raise CertificateError("too long")
-    try:
-        certificate = Certificate.from_pem(bytes.fromhex(text).decode("ascii"))
-        key = load_der_public_key(certificate.public_key_info)
-    except ValueError:
-        raise CertificateError("unreadable") from None
-    if not isinstance(key, rsa.RSAPublicKey) or not MIN_RSA_BITS <= key.key_size <= MAX_RSA_BITS:
-        raise CertificateError(f"needs an RSA key of {MIN_RSA_BITS} to {MAX_RSA_BITS} bits")
-    return certificate, key
-
-
 def _check_pin(pin: str) -> None:
     if len(pin) != 4 or not (pin.isascii() and pin.isdigit()):
         raise PinError("A PIN has exactly four digits.")
@@ -404,13 +368,3 @@ def _check_pin(pin: str) -> None:
 def _device_name(text: str) -> str:
     """Stock clients all call themselves ``roth``; only a few send a real name."""
     return clean_name("" if text == "roth" else text, "Moonlight client")
-
-
-def _hex(text: str, size: int) -> bytes | None:
-    if len(text) != 2 * size:
-        return None
-    try:
-        data = bytes.fromhex(text)
-    except ValueError:
-        return None
-    return data if len(data) == size else None

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
 
-from punktfunk.gamestream.pairing import derive_key, ecb_decrypt, ecb_encrypt
+from punktfunk.gamestream.pairing_crypto import derive_key, ecb_decrypt, ecb_encrypt
 from punktfunk.trust.certificate import Certificate, pem_from_der
 from punktfunk.trust.identity import Identity
 

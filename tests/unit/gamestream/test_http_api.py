@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import logging
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator
@@ -344,3 +345,13 @@ async def test_paired_client_cannot_start_a_pairing_over_tls(rig: Rig) -> None:
 
 async def test_pairchallenge_in_clear_proves_nothing(rig: Rig) -> None:
     assert texts(await rig.get("/pair?phrase=pairchallenge&uniqueid=x")) == {"paired": "0"}
+
+
+async def test_secrets_are_not_logged(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    client = new_client(3, pin="8642")
+    assert await pair_over_http(rig, client, client.pin)
+    await rig.tls(f"/launch?{LAUNCH}")
+    assert "pairing:" in caplog.text
+    for secret in ("8642", client.salt.hex(), "00112233445566778899aabbccddeeff"):
+        assert secret not in caplog.text

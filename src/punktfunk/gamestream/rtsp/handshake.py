@@ -100,7 +100,7 @@ class RtspHandshake:
         lines = [
             f"a=x-ss-general.featureFlags:{int(offer.features)}",
             f"a=x-ss-general.encryptionSupported:{int(offer.supported)}",
-            f"a=x-ss-general.encryptionRequested:{int(offer.requested | offer.required)}",
+            f"a=x-ss-general.encryptionRequested:{int((offer.requested | offer.required) & offer.supported)}",
         ]
         if offer.reference_invalidation:
             lines.append("a=x-nv-video[0].refPicInvalidation:1")
