@@ -61,12 +61,14 @@ class ProcessTree:
         user: UserIdentity | None = None,
         pass_fds: Sequence[int] = (),
         log: bool = True,
+        realtime: bool = False,
     ) -> ProcessTree:
         """Start ``argv`` under a reaper of its own.
 
         The program sees exactly ``env`` plus the tree's marker, ``/dev/null`` as input, and of the host's descriptors
         only ``pass_fds`` (same numbers). Its output goes to the debug log under ``name``. ``user`` None means the
-        host's own. Raises SpawnError; a cancelled spawn leaves nothing behind.
+        host's own. ``realtime`` puts it, threads and children included, before all ordinary programs where the host is
+        root. Raises SpawnError; a cancelled spawn leaves nothing behind.
         """
         marker = f"{host_mark(os.getpid())}-{secrets.token_hex(8)}"
         spec = {
@@ -75,6 +77,7 @@ class ProcessTree:
             "cwd": cwd,
             "user": _user_spec(user),
             "fds": list(pass_fds),
+            "realtime": realtime,
         }
         control, remote = socket.socketpair()
         control.setblocking(False)

@@ -22,6 +22,7 @@ ORPHAN_GRACE_S = 0.5
 """Time that programs get to end by themselves when the host died."""
 KILL_LIMIT_S = 5.0
 """Time after which processes that survive SIGKILL (another user's, or stuck in the kernel) are reported and left."""
+REALTIME_PRIORITY = 10
 _KILL_RETRY_S = 0.01
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -153,6 +154,10 @@ class Reaper:
                 except OSError:
                     continue
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
+            if spec["realtime"]:
+                # Only root may; for anybody else it is as if nothing had been asked.
+                with contextlib.suppress(OSError):
+                    os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(REALTIME_PRIORITY))
             user = spec["user"]
             if user is not None:
                 stage = "change user"

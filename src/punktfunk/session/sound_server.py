@@ -231,7 +231,10 @@ class PrivateSoundServer(SoundServer):
             "PULSE_RUNTIME_PATH": f"{private}/pulse",
             "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nonexistent",
         }
-        self._trees.append(await ProcessTree.spawn([program], name=program, env=environment, user=self.user))
+        # Beside a software encoder on every core, sound would have gaps: measured 1 to 6 % of the samples lost.
+        realtime = program != "wireplumber"
+        tree = await ProcessTree.spawn([program], name=program, env=environment, user=self.user, realtime=realtime)
+        self._trees.append(tree)
 
     async def _wait_for_socket(self, path: Path) -> None:
         deadline = asyncio.get_running_loop().time() + _READY_TIMEOUT_S

@@ -292,3 +292,13 @@ async def test_program_runs_as_the_user(trees: list[ProcessTree]) -> None:
     assert set(fields["Gid"].split()) == {str(entry.pw_gid)}
     assert {int(group) for group in fields["Groups"].split()} == set(user.groups())
     assert tree.returncode is None, "the user could kill the reaper"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="real-time scheduling needs root")
+async def test_realtime_is_given_before_the_user_changes(trees: list[ProcessTree]) -> None:
+    entry = pwd.getpwnam("nobody")
+    user = UserIdentity("nobody", entry.pw_uid, entry.pw_gid, "/", "")
+    tree = await ProcessTree.spawn(["sleep", "1000"], name="rt", env=ENV, user=user, realtime=True)
+    trees.append(tree)
+    assert os.sched_getscheduler(tree.pid) == os.SCHED_RR
+    assert os.sched_getscheduler(reaper_pid(tree)) == os.SCHED_OTHER

@@ -36,7 +36,9 @@ def start() -> Iterator[Start]:
 
 
 def spec(*argv: str) -> bytes:
-    return json.dumps({"argv": argv, "env": {"PATH": "/bin:/usr/bin"}, "cwd": None, "user": None, "fds": []}).encode()
+    return json.dumps(
+        {"argv": argv, "env": {"PATH": "/bin:/usr/bin"}, "cwd": None, "user": None, "fds": [], "realtime": False}
+    ).encode()
 
 
 def lines(control: socket.socket) -> list[str]:
