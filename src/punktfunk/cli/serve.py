@@ -19,6 +19,8 @@ from punktfunk.cli.output import (
     seconds_in_words,
 )
 from punktfunk.host.control_messages import GetStatus, Status, Stop
+from punktfunk.host.ports import busy_ports, describe_busy, ports_of
+from punktfunk.host.settings import Settings
 
 _FLAGS = {
     "gamestream": ("--gamestream", "gamestream.enabled"),
@@ -77,28 +79,29 @@ def serve(
     given = locals()
     flags = {key: (flag, given[parameter]) for parameter, (flag, key) in _FLAGS.items() if given[parameter] is not None}
     flags |= dict(_parse_set(text) for text in more or [])
-    settings = settings_or_exit(config, flags).settings
+    raise typer.Exit(_run(settings_or_exit(config, flags).settings))
 
+
+def _run(settings: Settings) -> int:
+    """Run the host; what a person can mend ends the command with a sentence."""
     from punktfunk.host import logs
     from punktfunk.host.control_socket import ControlError, HostAlreadyRunning
     from punktfunk.host.paths import PathError
-    from punktfunk.host.ports import busy_ports, describe_busy, ports_of
 
     logs.configure(settings.log.level, settings.log.format)
     from punktfunk.host import app as host
 
     try:
-        code = host.run(settings)
+        return host.run(settings)
     except HostAlreadyRunning as error:
         fail(str(error), ALREADY_RUNNING)
-    except (ControlError, PathError) as error:
+    except (ControlError, PathError, host.HostError) as error:
         fail(str(error), FAILED)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
         busy = busy_ports(ports_of(settings), settings.network.bind_address)
         fail(describe_busy(busy) or str(error), ALREADY_RUNNING)
-    raise typer.Exit(code)
 
 
 def _parse_set(text: str) -> tuple[str, tuple[str, Any]]:
