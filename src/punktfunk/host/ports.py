@@ -62,13 +62,15 @@ def busy_ports(ports: Iterable[Port], bind_address: str = "") -> list[Port]:
 
 
 def describe_busy(ports: Iterable[Port]) -> str:
-    """One sentence per taken port that says who holds it and what to do."""
-    sentences = []
+    """One sentence for each program that holds some of these ports: which, and what to do."""
+    by_holder: dict[str, list[str]] = {}
     for port in ports:
         holder = find_holder(port.transport, port.number)
-        who = f"taken by {holder}" if holder else "taken or not allowed"
-        sentences.append(f"{port} is {who}: stop that program, or choose other ports with --base-port.")
-    return "\n".join(sentences)
+        by_holder.setdefault(f"taken by {holder}" if holder else "taken or not allowed", []).append(str(port))
+    advice = "stop that program, or choose other ports with --base-port."
+    return "\n".join(
+        f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} {who}: {advice}" for who, names in by_holder.items()
+    )
 
 
 def find_holder(transport: Transport, number: int) -> Holder | None:
