@@ -1,5 +1,6 @@
 """Shards to frames as the client does it: after losses, with recovery (gamestream.md §4.5, §4.6, §4.10)."""
 
+import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -60,7 +61,7 @@ class FrameAssembler:
         self._long_term = False
         self._started_at = 0.0
         self._highest_seq: int | None = None
-        self._reordered_at = -REORDER_MEMORY_S
+        self._reordered_at = -math.inf
 
     def on_shard(self, shard: Shard, now: float) -> list[RawFrame | LostFrames]:
         self._note_order(shard.seq, now)
