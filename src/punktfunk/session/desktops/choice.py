@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from punktfunk.session.desktops.base import Desktop, NoDesktop
+from punktfunk.session.desktops.bare import BareDesktop
+from punktfunk.session.desktops.base import Desktop, DesktopError, NoDesktop
+from punktfunk.session.desktops.embedded import SwayDesktop
+from punktfunk.session.desktops.look import LookSettings
+from punktfunk.session.runtime_dirs import RuntimeDir
 
 
 @dataclass(frozen=True)
@@ -17,6 +22,41 @@ class DesktopChoice:
     make: Callable[[str, dict[str, str]], Desktop]
 
 
+def choose_desktop(
+    kind: str, runtime: RuntimeDir, look: LookSettings, *, which: Callable[[str], str | None] = shutil.which
+) -> DesktopChoice:
+    """The choice for a setting on this machine. ``runtime`` belongs to the user that desktops run as.
+
+    Raises DesktopError when the setting asks for what this machine cannot do.
+    """
+    if kind == "synthetic":
+        return synthetic_choice()
+    obstacle = _embedded_obstacle(runtime, which)
+    if kind in ("auto", "embedded") and not obstacle:
+        return DesktopChoice(
+            "embedded",
+            "a headless sway of the session's own",
+            lambda _id, environment: SwayDesktop(runtime, environment, look),
+        )
+    if kind == "embedded":
+        raise DesktopError(f"the embedded desktop cannot be had: {obstacle}")
+    if kind in ("auto", "bare"):
+        return DesktopChoice(
+            "bare",
+            f"only programs without a desktop around them: {obstacle or 'display.kind asks for it'}",
+            lambda _id, environment: BareDesktop(runtime, environment, look.command),
+        )
+    raise DesktopError(f"there is no display of kind {kind!r}")
+
+
 def synthetic_choice() -> DesktopChoice:
     """The test pattern."""
     return DesktopChoice("synthetic", "display.kind asks for the test pattern", lambda _id, _environment: NoDesktop())
+
+
+def _embedded_obstacle(runtime: RuntimeDir, which: Callable[[str], str | None]) -> str:
+    if which("sway") is None:
+        return "sway is not installed"
+    if runtime.owner.uid == 0:
+        return "sway refuses to run as root"
+    return ""

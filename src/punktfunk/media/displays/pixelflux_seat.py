@@ -1,0 +1,62 @@
+"""Keyboard and mouse through pixelflux, into its own compositor or into the one that it captures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from punktfunk.media.displays.overlay_keymap import SPARE_KEYCODES, OverlayKeymap
+
+_XKB_OFFSET = 8
+_TEXT_KEYCODES = frozenset(SPARE_KEYCODES)
+_AXIS_UNITS_PER_NOTCH = 10.0
+
+
+class PixelfluxSeat:
+    """The seat of a running capture. Calls queue in the library and take some microseconds.
+
+    There is no touch: neither virtual-pointer protocol nor library has it. Finger scrolling is not used because its end
+    event crashes sway 1.7.
+    """
+
+    def __init__(self, capture: Any) -> None:
+        self._capture = capture
+        self._overlay = OverlayKeymap()
+        self._size = (1, 1)
+
+    def resized(self, width: int, height: int) -> None:
+        """The picture has this size now."""
+        self._size = (width, height)
+
+    def size(self) -> tuple[int, int]:
+        """Width and height of the picture in pixels."""
+        return self._size
+
+    def key(self, code: int, pressed: bool) -> None:
+        """Press or release the key of an evdev code; codes that text is typed with are dropped."""
+        if code + _XKB_OFFSET not in _TEXT_KEYCODES:
+            self._capture.inject_key(code + _XKB_OFFSET, int(pressed))
+
+    def text(self, text: str) -> None:
+        """Type characters that the layout need not have; ordered with the keys."""
+        step = self._overlay.capacity
+        for start in range(0, len(text), step):
+            overlay, keycodes = self._overlay.assign(text[start : start + step])
+            if overlay is not None:
+                self._capture.set_keymap_overlay(overlay)
+            self._capture.inject_keys([(keycode, state) for keycode in keycodes for state in (1, 0)])
+
+    def move_to(self, x: float, y: float) -> None:
+        """Place the pointer, in pixels of the picture."""
+        self._capture.inject_mouse_move(x, y)
+
+    def move_by(self, dx: int, dy: int) -> None:
+        """Move the pointer, also where a program has locked it."""
+        self._capture.inject_relative_mouse_move(float(dx), float(dy))
+
+    def button(self, code: int, pressed: bool) -> None:
+        """Press or release a mouse button of an evdev code."""
+        self._capture.inject_mouse_button(code, int(pressed))
+
+    def scroll(self, right_notches: float, down_notches: float) -> None:
+        """Turn the wheels; fractions of a notch arrive as smooth scrolling."""
+        self._capture.inject_mouse_scroll(right_notches * _AXIS_UNITS_PER_NOTCH, down_notches * _AXIS_UNITS_PER_NOTCH)

@@ -1,0 +1,201 @@
+"""Injectors: neutral input events into a display, with everything that is held known and releasable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
+from punktfunk.input.events import (
+    ButtonChanged,
+    ContactPhase,
+    Feedback,
+    InputEvent,
+    KeyChanged,
+    PenMoved,
+    PointerMoved,
+    PointerPlaced,
+    Scrolled,
+    TextTyped,
+    Touched,
+)
+from punktfunk.media.plan import Mode
+from punktfunk.media.video_source import DisplayTarget, VideoSource
+
+MAX_KEY_CODE = 247
+"""Largest evdev code with a place in an XKB keymap that X11 programs understand (keycode 255)."""
+MAX_HELD_BUTTONS = 8
+SCROLL_UNITS_PER_NOTCH = 120
+
+_BTN_LEFT, _BTN_RIGHT, _BTN_MIDDLE = 0x110, 0x111, 0x112
+_BUTTONS = range(_BTN_LEFT, _BTN_LEFT + MAX_HELD_BUTTONS)
+_PEN_BUTTONS = ((1, _BTN_RIGHT), (2, _BTN_MIDDLE))
+# Modifier bit, key to press for it, keys that count as holding it (gamestream.md §7.3; meta is not synthesized).
+_MODIFIERS = ((1, 42, frozenset({42, 54})), (2, 29, frozenset({29, 97})), (4, 56, frozenset({56, 100})))
+_MODIFIER_KEYS = frozenset({29, 42, 54, 56, 97, 100, 125, 126})
+
+
+class Injector(Protocol):
+    """Takes neutral events; called from one thread."""
+
+    def inject(self, event: InputEvent) -> None:
+        """Inject one event; kinds that the display cannot take are dropped."""
+        ...
+
+    def release_all(self) -> None:
+        """Release every key, button and contact that is held. Safe to repeat."""
+        ...
+
+
+class Seat(Protocol):
+    """The devices of one display: what a capture library or a virtual device offers. Pixels of the picture."""
+
+    def key(self, code: int, pressed: bool) -> None: ...
+
+    def text(self, text: str) -> None: ...
+
+    def move_to(self, x: float, y: float) -> None: ...
+
+    def move_by(self, dx: int, dy: int) -> None: ...
+
+    def button(self, code: int, pressed: bool) -> None: ...
+
+    def scroll(self, right_notches: float, down_notches: float) -> None: ...
+
+    def size(self) -> tuple[int, int]: ...
+
+
+@runtime_checkable
+class HasSeat(Protocol):
+    """A source that also takes input."""
+
+    @property
+    def seat(self) -> Seat: ...
+
+
+class SeatInjector:
+    """Neutral events into a seat with keyboard and mouse.
+
+    Touch and pen drive the mouse: the first finger or the tip is the left button, further fingers are ignored, the
+    pen's buttons are right and middle. Pad events are not for a seat and are dropped.
+    """
+
+    def __init__(self, seat: Seat) -> None:
+        self._seat = seat
+        self._keys: set[int] = set()
+        self._buttons: set[int] = set()
+        self._finger: int | None = None
+
+    def inject(self, event: InputEvent) -> None:
+        """Inject one event."""
+        match event:
+            case KeyChanged():
+                self._key(event)
+            case TextTyped(text=text):
+                self._seat.text(text)
+            case PointerMoved(dx=dx, dy=dy):
+                self._seat.move_by(dx, dy)
+            case PointerPlaced(x=x, y=y):
+                self._place(x, y)
+            case ButtonChanged(code=code, pressed=pressed):
+                self._button(code, pressed)
+            case Scrolled(horizontal=right, vertical=up):
+                self._seat.scroll(right / SCROLL_UNITS_PER_NOTCH, -up / SCROLL_UNITS_PER_NOTCH)
+            case Touched():
+                self._touch(event)
+            case PenMoved():
+                self._pen(event)
+            case _:
+                pass
+
+    def release_all(self) -> None:
+        """Release every key and button that is held."""
+        self._finger = None
+        for code in sorted(self._keys):
+            self._seat.key(code, False)
+        self._keys.clear()
+        for code in sorted(self._buttons):
+            self._seat.button(code, False)
+        self._buttons.clear()
+
+    def _key(self, event: KeyChanged) -> None:
+        code = event.code
+        # The compositor makes its own repeats, and a release without a press would confuse its counting.
+        if not 0 < code <= MAX_KEY_CODE or event.pressed == (code in self._keys):
+            return
+        if not event.pressed:
+            self._keys.discard(code)
+            self._seat.key(code, False)
+            return
+        synthetic = [] if code in _MODIFIER_KEYS else self._missing_modifiers(event.modifiers)
+        for modifier in synthetic:
+            self._seat.key(modifier, True)
+        self._keys.add(code)
+        self._seat.key(code, True)
+        for modifier in reversed(synthetic):
+            self._seat.key(modifier, False)
+
+    def _missing_modifiers(self, bits: int) -> list[int]:
+        return [key for bit, key, holders in _MODIFIERS if bits & bit and not self._keys & holders]
+
+    def _button(self, code: int, pressed: bool) -> None:
+        if code not in _BUTTONS or pressed == (code in self._buttons):
+            return
+        (self._buttons.add if pressed else self._buttons.discard)(code)
+        self._seat.button(code, pressed)
+
+    def _place(self, x: float, y: float) -> None:
+        width, height = self._seat.size()
+        self._seat.move_to(min(max(x, 0.0) * width, width - 1), min(max(y, 0.0) * height, height - 1))
+
+    def _touch(self, event: Touched) -> None:
+        match event.phase:
+            case ContactPhase.CANCEL_ALL:
+                self._lift()
+            case ContactPhase.DOWN if self._finger is None:
+                self._finger = event.pointer_id
+                self._place(event.x, event.y)
+                self._button(_BTN_LEFT, True)
+            case ContactPhase.MOVE if self._finger == event.pointer_id:
+                self._place(event.x, event.y)
+            case ContactPhase.HOVER if self._finger is None:
+                self._place(event.x, event.y)
+            case ContactPhase.UP if self._finger == event.pointer_id:
+                self._place(event.x, event.y)
+                self._lift()
+            case ContactPhase.CANCEL if self._finger == event.pointer_id:
+                self._lift()
+            case _:
+                pass
+
+    def _lift(self) -> None:
+        self._finger = None
+        self._button(_BTN_LEFT, False)
+
+    def _pen(self, event: PenMoved) -> None:
+        if event.phase in (ContactPhase.CANCEL, ContactPhase.CANCEL_ALL, ContactPhase.LEAVE):
+            for code in (_BTN_LEFT, _BTN_RIGHT, _BTN_MIDDLE):
+                self._button(code, False)
+            return
+        if event.phase is not ContactPhase.BUTTONS:
+            self._place(event.x, event.y)
+        for bit, code in _PEN_BUTTONS:
+            self._button(code, bool(event.buttons & bit))
+        if event.phase in (ContactPhase.DOWN, ContactPhase.UP):
+            self._button(_BTN_LEFT, event.phase is ContactPhase.DOWN)
+
+
+class DeafInjector:
+    """For displays without input, such as the test pattern."""
+
+    def inject(self, event: InputEvent) -> None:
+        """Drop the event."""
+
+    def release_all(self) -> None:
+        """Nothing is held."""
+
+
+def open_injector(
+    target: DisplayTarget, source: VideoSource, mode: Mode, on_feedback: Callable[[tuple[Feedback, ...]], None]
+) -> Injector:
+    """The injector for a started source. ``on_feedback`` takes what programs send back to controllers."""
+    return SeatInjector(source.seat) if isinstance(source, HasSeat) else DeafInjector()

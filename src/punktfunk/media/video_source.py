@@ -1,0 +1,113 @@
+"""Video sources: what a worker captures and encodes. A source is made from a target that the supervisor names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from punktfunk.media.frames import Codec, FrameHandler
+from punktfunk.media.plan import Mode, VideoPlan
+
+
+class HostCompositor(msgspec.Struct, frozen=True, tag=True):
+    """A compositor that runs outside of the worker. ``wayland_display`` is its socket's absolute path. ``sway_socket``
+    is the path of its i3-style control socket when it is sway: its refresh timer is then kept in step with the plan.
+    ``keyboard_layout`` and ``keyboard_variant`` are XKB names for the injected keyboard."""
+
+    wayland_display: str
+    sway_socket: str = ""
+    keyboard_layout: str = "us"
+    keyboard_variant: str = ""
+
+
+class OwnCompositor(msgspec.Struct, frozen=True, tag=True):
+    """The capture library's own compositor, inside the worker. ``socket_link`` is a path at which the source makes its
+    Wayland socket known to the programs of the session."""
+
+    socket_link: str
+    keyboard_layout: str = "us"
+    keyboard_variant: str = ""
+
+
+class Synthetic(msgspec.Struct, frozen=True, tag=True):
+    """A moving test pattern with frame number and clock burnt in; needs nothing from the system."""
+
+
+DisplayTarget = HostCompositor | OwnCompositor | Synthetic
+
+
+class SourceError(Exception):
+    """The source cannot do what was asked; the message is one sentence for the user."""
+
+
+class SourceLost(SourceError):
+    """The thing that is captured has gone away."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What a source came up with. ``mode`` is the realised one; ``color_space`` and ``full_range`` are what the encoder
+    converts with and declares, whatever the plan wished for."""
+
+    encoder: str
+    why: str
+    codec: Codec
+    mode: Mode
+    hardware: bool = False
+    chroma_444: bool = False
+    bit_depth: int = 8
+    color_space: str = "bt709"
+    full_range: bool = False
+    supports_invalidation: bool = False
+
+
+class VideoSource(Protocol):
+    """Captures and encodes. Frames arrive on the source's own thread, still pictures at no less than half the rate.
+
+    Methods may be called from any one thread at a time; ``start`` and ``reconfigure`` block until the first frame.
+    """
+
+    def start(self, plan: VideoPlan, on_frame: FrameHandler) -> SourceInfo:
+        """Begin, with a keyframe. Raises SourceError."""
+        ...
+
+    def request_keyframe(self) -> None:
+        """Make one of the next frames an IDR. Cheap; does not block."""
+        ...
+
+    def invalidate(self, first_source_id: int, last_source_id: int) -> bool:
+        """The peer lost these frames (inclusive): predict from none of them, nor from what was predicted from them.
+
+        The first clean frame is marked RECOVERY, or is a keyframe. False: this source cannot; ask for a keyframe.
+        """
+        ...
+
+    def set_bitrate(self, kbps: int) -> None:
+        """Change the target bitrate of the running stream."""
+        ...
+
+    def reconfigure(self, plan: VideoPlan) -> SourceInfo:
+        """Change mode or encoding; same programs, ``source_id`` goes on, the next frame is a keyframe.
+
+        Raises SourceError; the stream is then dead.
+        """
+        ...
+
+    def stop(self) -> None:
+        """End; returns when no more frames will be delivered. Safe to repeat."""
+        ...
+
+
+def open_source(target: DisplayTarget) -> VideoSource:
+    """The source for a target; loads only the libraries that it needs. Raises SourceError."""
+    match target:
+        case Synthetic():
+            from punktfunk.media.displays.synthetic import SyntheticSource
+
+            return SyntheticSource()
+        case HostCompositor() | OwnCompositor():
+            from punktfunk.media.displays.pixelflux_source import PixelfluxSource
+
+            return PixelfluxSource(target)
