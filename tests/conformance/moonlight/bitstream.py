@@ -92,6 +92,9 @@ class BitstreamChecker:
         self, rules: _NalRules, where: str, data: bytes, nals: list[tuple[int, int]], kinds: list[int], first_bytes: int
     ) -> None:
         add = self._violations.add
+        for (at, end), nal in zip(nals, kinds, strict=True):
+            if nal == rules.sps:
+                self._check_sps(rules, where, data[at:end])
         sets = [nal for nal in kinds if nal in rules.parameter_sets]
         if sets != sorted(sets) or set(sets) != set(rules.parameter_sets):
             add("bitstream.parameter-sets", f"{where}: {kinds}")
@@ -104,9 +107,6 @@ class BitstreamChecker:
         after = kinds[kinds.index(next(nal for nal in kinds if rules.is_idr_slice(nal))) :]
         if any(not rules.is_idr_slice(nal) and nal not in rules.filler for nal in after):
             add("bitstream.idr-order", f"{where}: {kinds}")
-        for (at, end), nal in zip(nals, kinds, strict=True):
-            if nal == rules.sps:
-                self._check_sps(rules, where, data[at:end])
 
     def _check_sps(self, rules: _NalRules, where: str, nal: bytes) -> None:
         try:

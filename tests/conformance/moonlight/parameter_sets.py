@@ -15,6 +15,7 @@ class PictureFormat:
     reorder_frames: int | None
     """None when the bitstream does not say."""
     reference_frames: int | None
+    """H.264 only: HEVC states a buffer size, AV1 nothing."""
 
 
 class BitReader:
@@ -177,10 +178,10 @@ def hevc_sps(nal: bytes) -> PictureFormat:
     read.ue()
     read.ue()
     layers = sub_layers + 1 if read.flag() else 1
-    buffering = reorder = 0
+    reorder = 0
     for _ in range(layers):
-        buffering, reorder, _latency = read.ue(), read.ue(), read.ue()
-    return PictureFormat(width, height, depth, chroma == 3, reorder, buffering)
+        _buffering, reorder, _latency = read.ue(), read.ue(), read.ue()
+    return PictureFormat(width, height, depth, chroma == 3, reorder, None)
 
 
 def _skip_profile_tier_level(read: BitReader, sub_layers: int) -> None:
