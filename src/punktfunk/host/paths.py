@@ -26,7 +26,7 @@ class Directories(msgspec.Struct, frozen=True):
 
 
 def default_directories(environment: Mapping[str, str]) -> Directories:
-    """The XDG folders, each with ``punktfunk`` below. Without ``XDG_RUNTIME_DIR``: /run for root, else inside state.
+    """The XDG folders, each with ``punktfunk`` below. Without ``XDG_RUNTIME_DIR``: below /run for root, else inside state.
 
     Never a folder that others can write to, such as /tmp: the control socket lives in ``runtime``.
     """
@@ -36,7 +36,7 @@ def default_directories(environment: Mapping[str, str]) -> Directories:
     if runtime_base := environment.get("XDG_RUNTIME_DIR"):
         runtime = Path(runtime_base) / "punktfunk"
     elif os.geteuid() == 0:
-        runtime = Path("/run/punktfunk")
+        runtime = Path("/run/punktfunk/host")
     else:
         runtime = state / "run"
     return Directories(config, state, runtime)

@@ -13,6 +13,11 @@ def test_without_a_runtime_folder_nothing_goes_to_tmp(monkeypatch):
     assert str(folders.config) == "/home/p/.config/punktfunk"
 
 
+def test_the_folder_of_root_is_not_the_one_that_desktops_pass_through(monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert str(default_directories({"HOME": "/root"}).runtime) == "/run/punktfunk/host"
+
+
 def test_xdg_folders_are_followed():
     folders = default_directories(
         {"HOME": "/h", "XDG_CONFIG_HOME": "/c", "XDG_STATE_HOME": "/s", "XDG_RUNTIME_DIR": "/r"}
