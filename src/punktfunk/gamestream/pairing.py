@@ -159,8 +159,8 @@ class Pairing:
         self._attempts: dict[tuple[str, str], _Attempt] = {}
         self._last_number = 0
         self._one_time_pin: _OneTimePin | None = None
-        self._per_address = RateLimiter(burst=6, interval_s=10)
-        self._overall = RateLimiter(burst=30, interval_s=2)
+        self._per_address = RateLimiter(burst=30, interval_s=3)
+        self._overall = RateLimiter(burst=60, interval_s=1)
 
     def __len__(self) -> int:
         return len(self._attempts)

@@ -225,8 +225,8 @@ def test_flood_is_bounded_and_spares_other_addresses() -> None:
 
 def test_attempts_are_rate_limited_per_address() -> None:
     host = Host()
-    outcomes = [host.ask(new_client().phase_1()) for _ in range(10)]
-    assert sum(isinstance(outcome, Parked) for outcome in outcomes) == 6
+    outcomes = [host.ask(new_client().phase_1()) for _ in range(40)]
+    assert sum(isinstance(outcome, Parked) for outcome in outcomes) == 30
     host.park(new_client(), now=60.0)
 
 
