@@ -26,7 +26,7 @@ class Directories(msgspec.Struct, frozen=True):
 
 
 def default_directories(environment: Mapping[str, str]) -> Directories:
-    """The XDG folders, each with ``punktfunk`` below. Without ``XDG_RUNTIME_DIR``: below /run for root, else inside state.
+    """The XDG folders, each with ``punktfunk`` below; without ``XDG_RUNTIME_DIR`` below /run for root, else in state.
 
     Never a folder that others can write to, such as /tmp: the control socket lives in ``runtime``.
     """
