@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from punktfunk.session import reaper
+from punktfunk.session import cgroups, reaper
 from punktfunk.session.identity import UserIdentity
 from punktfunk.session.process_output import log_output
 
@@ -39,9 +39,12 @@ class SpawnError(Exception):
 class ProcessTree:
     """A running program with everything it starts, however daemonised. Create with ``spawn``."""
 
-    def __init__(self, name: str, marker: str, process: subprocess.Popen[bytes], control: socket.socket) -> None:
+    def __init__(
+        self, name: str, marker: str, cgroup: str, process: subprocess.Popen[bytes], control: socket.socket
+    ) -> None:
         self.name = name
         self._marker = marker
+        self._cgroup = cgroup
         self._process = process
         self._control = control
         self._pid = 0
@@ -78,6 +81,7 @@ class ProcessTree:
             "user": _user_spec(user),
             "fds": list(pass_fds),
             "realtime": realtime,
+            "cgroup": (cgroup := cgroups.create(marker)),
         }
         control, remote = socket.socketpair()
         control.setblocking(False)
@@ -94,10 +98,11 @@ class ProcessTree:
             )
         except OSError as error:
             control.close()
+            cgroups.remove(cgroup)
             raise SpawnError(f"{name}: cannot start its reaper: {error}") from error
         finally:
             remote.close()
-        tree = cls(name, marker, process, control)
+        tree = cls(name, marker, cgroup, process, control)
         try:
             await asyncio.wait_for(tree._begin(spec), _SPAWN_TIMEOUT_S)
         except BaseException as error:
@@ -187,6 +192,7 @@ class ProcessTree:
         await asyncio.to_thread(self._process.wait)
         if self._left is None:
             logger.warning("%s: its reaper was killed; looking for what it left", self.name)
+            cgroups.kill(self._cgroup)
             await sweep(lambda mark: mark == self._marker, session=self._pid)
         elif self._left:
             logger.error("%s: %d processes cannot be killed", self.name, self._left)
@@ -206,6 +212,7 @@ class ProcessTree:
 
     async def _close(self) -> None:
         self._control.close()
+        await _remove_cgroup(self._cgroup)
         if self._log_task is not None:
             await asyncio.wait({self._log_task}, timeout=0.5)
             self._log_task.cancel()
@@ -241,7 +248,23 @@ def _start_ticks(pid: int) -> int:
 
 async def sweep_orphans() -> int:
     """Kill what hosts that no longer exist left running, for the start of a new one; returns how many processes."""
-    return await sweep(lambda mark: not host_is_alive(mark.rpartition("-")[0]))
+
+    def orphaned(mark: str) -> bool:
+        return not host_is_alive(mark.rpartition("-")[0])
+
+    killed = await sweep(orphaned)
+    for mark, folder in cgroups.found():
+        if orphaned(mark):
+            cgroups.kill(folder)
+            await _remove_cgroup(folder)
+    return killed
+
+
+async def _remove_cgroup(folder: str) -> None:
+    for _ in range(_SWEEP_ROUNDS):
+        if cgroups.remove(folder):
+            return
+        await asyncio.sleep(_SWEEP_PAUSE_S)
 
 
 async def sweep(matches: Callable[[str], bool], session: int = 0) -> int:

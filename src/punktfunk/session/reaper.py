@@ -65,6 +65,11 @@ def signal_tree(root: int, number: int) -> set[int]:
     return set(found)
 
 
+def _write(path: str, text: str) -> None:
+    with open(path, "w") as file:
+        file.write(text)
+
+
 def _quietly(call: Any, target: int, number: int) -> None:
     with contextlib.suppress(OSError):
         call(target, number)
@@ -76,6 +81,7 @@ class Reaper:
     def __init__(self, control_fd: int) -> None:
         self._control_fd = control_fd
         self._main_pid = 0
+        self._cgroup = ""
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._stop_at: float | None = None
         self._stopping = False
@@ -96,6 +102,7 @@ class Reaper:
         spec = self._read_spec()
         if spec is None or not self._start(spec):
             return
+        self._cgroup = spec["cgroup"]
         self._detach_output()
         poll = select.poll()
         poll.register(self._control_fd, select.POLLIN)
@@ -109,6 +116,9 @@ class Reaper:
             if self._stop_at is not None and time.monotonic() >= self._stop_at:
                 self._kill_all()
                 break
+        if self._cgroup:
+            with contextlib.suppress(OSError):
+                os.rmdir(self._cgroup)
         self._report(f"left {len(descendants(os.getpid()))}")
 
     def _read_spec(self) -> dict[str, Any] | None:
@@ -154,6 +164,9 @@ class Reaper:
                 except OSError:
                     continue
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
+            if spec["cgroup"]:
+                with contextlib.suppress(OSError):
+                    _write(f"{spec['cgroup']}/cgroup.procs", "0")
             if spec["realtime"]:
                 # Only root may; for anybody else it is as if nothing had been asked.
                 with contextlib.suppress(OSError):
@@ -210,6 +223,9 @@ class Reaper:
         deadline = time.monotonic() + KILL_LIMIT_S
         known: set[int] = set()
         while self._reap() and time.monotonic() < deadline:
+            if self._cgroup:
+                with contextlib.suppress(OSError):
+                    _write(f"{self._cgroup}/cgroup.kill", "1")
             found = signal_tree(os.getpid(), signal.SIGKILL)
             # New ones mean that something still forks: no pause for breath until it is beaten.
             if found <= known:

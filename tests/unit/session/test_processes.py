@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from punktfunk.session import cgroups
 from punktfunk.session.identity import UserIdentity
 from punktfunk.session.processes import MARKER, ProcessTree, SpawnError, sweep, sweep_orphans
 
@@ -43,6 +44,13 @@ def tagged(tag: str) -> set[int]:
             if f"TAG={tag}".encode() in environ and state != b"Z":
                 found.add(int(entry))
     return found
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
+    except OSError:
+        return False
 
 
 async def until(condition: Callable[[], bool], limit_s: float = 10.0) -> None:
@@ -181,11 +189,29 @@ async def test_fork_bomb_is_beaten(trees: list[ProcessTree]) -> None:
     assert tagged("bomb") == set()
 
 
+def cgroups_work() -> bool:
+    folder = cgroups.create("probe")
+    cgroups.remove(folder)
+    return bool(folder)
+
+
+@pytest.mark.skipif(not cgroups_work(), reason="cgroup v2 is not writable here")
+async def test_killed_reaper_leaves_nothing_that_shed_every_mark(trees: list[ProcessTree], tmp_path: Path) -> None:
+    script = f"setsid env -i sh -c 'echo $$ > {tmp_path}/pid; exec sleep 1000' & wait"
+    tree = await ProcessTree.spawn(["sh", "-c", script], name="orphan", env=ENV)
+    trees.append(tree)
+    await until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text() != "")
+    os.kill(reaper_pid(tree), signal.SIGKILL)
+    await asyncio.wait_for(tree.wait_empty(), LEFT_LIMIT_S)
+    await until(lambda: not alive(int((tmp_path / "pid").read_text())), LEFT_LIMIT_S)
+    assert not [mark for mark, _ in cgroups.found() if mark == tree._marker]
+
+
 async def test_killed_reaper_leaves_nothing(trees: list[ProcessTree]) -> None:
-    script = "setsid env -i sleep 1000 & setsid sh -c 'sleep 1000 & sleep 1000' & sleep 1000 & wait"
+    script = "setsid sh -c 'sleep 1000 & sleep 1000' & sleep 1000 & wait"
     tree = await ProcessTree.spawn(["sh", "-c", script], name="orphan", env=shell_env("reaper"))
     trees.append(tree)
-    await until(lambda: len(tagged("reaper")) >= 4)
+    await until(lambda: len(tagged("reaper")) >= 5)
     os.kill(reaper_pid(tree), signal.SIGKILL)
     await asyncio.wait_for(tree.wait_empty(), LEFT_LIMIT_S)
     assert tagged("reaper") == set()

@@ -37,7 +37,15 @@ def start() -> Iterator[Start]:
 
 def spec(*argv: str) -> bytes:
     return json.dumps(
-        {"argv": argv, "env": {"PATH": "/bin:/usr/bin"}, "cwd": None, "user": None, "fds": [], "realtime": False}
+        {
+            "argv": argv,
+            "env": {"PATH": "/bin:/usr/bin"},
+            "cwd": None,
+            "user": None,
+            "fds": [],
+            "realtime": False,
+            "cgroup": "",
+        }
     ).encode()
 
 
@@ -78,7 +86,7 @@ def test_any_order_stops(start: Start, order: bytes) -> None:
 
 
 def test_descendants_are_found_across_generations() -> None:
-    process = subprocess.Popen(["sh", "-c", "sh -c 'echo; sleep 1000; :' & wait"], stdout=subprocess.PIPE)
+    process = subprocess.Popen(["sh", "-c", "sh -c 'sleep 1000 & echo; wait' & wait"], stdout=subprocess.PIPE)
     assert process.stdout is not None
     process.stdout.readline()
     below = reaper.descendants(process.pid)
