@@ -30,6 +30,7 @@ from punktfunk.host.settings_sources import (
 )
 from punktfunk.session.plan import App
 
+_TRUTH = {"on": "true", "yes": "true", "off": "false", "no": "false"}
 GAMESTREAM_PORT_SPAN = (-5, 21)
 """Lowest and highest port that GameStream takes, relative to its base port (gamestream.md §1.1)."""
 
@@ -259,12 +260,14 @@ def _convert(entry: Entry) -> object:
     field = SCHEMA.get(entry.key)
     if field is None:
         raise ValueError(_unknown(entry.key, SCHEMA))
+    value = entry.value
+    if entry.textual and isinstance(value, str) and field.type.__origin__ is bool:
+        value = _TRUTH.get(value.lower(), value)
     try:
-        value = msgspec.convert(entry.value, field.type, strict=not entry.textual, dec_hook=_decode_path)
+        return msgspec.convert(value, field.type, strict=not entry.textual, dec_hook=_decode_path)
     except msgspec.ValidationError as error:
         choices = f" (one of {', '.join(field.choices)})" if field.choices else ""
         raise ValueError(f"{error}{choices}. {field.description}") from error
-    return value
 
 
 def _unknown(key: str, known: Iterable[str]) -> str:

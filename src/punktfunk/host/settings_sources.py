@@ -14,7 +14,6 @@ import msgspec
 
 MAX_FILE_BYTES = 256 * 1024
 MAX_DEPTH = 8
-_TRUTH = {"on": "true", "yes": "true", "off": "false", "no": "false"}
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -126,7 +125,7 @@ def flag_entries(flags: Mapping[str, tuple[str, object]]) -> list[Entry]:
 def _from_text(text: str) -> object:
     if text.startswith("[") and text.endswith("]"):
         return [part.strip() for part in text[1:-1].split(",") if part.strip()]
-    return _TRUTH.get(text.lower(), text)
+    return text
 
 
 def _read_trusted(path: Path) -> str:

@@ -50,6 +50,14 @@ def test_truth_in_words(home, text):
     assert load(environment=home | {"PUNKTFUNK_NETWORK_MDNS": text}).settings.network.mdns is False
 
 
+def test_a_choice_that_looks_like_a_truth_value(home):
+    variables = {"PUNKTFUNK_AUDIO_MODE": "off", "PUNKTFUNK_HOST_NAME": "no"}
+    loaded = load({"gamestream.encryption": ("--set", "off")}, environment=home | variables)
+    assert loaded.settings.audio.mode == "off"
+    assert loaded.settings.gamestream.encryption == "off"
+    assert loaded.settings.host.name == "no"
+
+
 def test_a_list_as_text(home):
     loaded = load({"video.codecs": ("--set", "[hevc, h264]")}, environment=home)
     assert loaded.settings.video.codecs == ("hevc", "h264")
