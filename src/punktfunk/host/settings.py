@@ -193,8 +193,8 @@ def environment_name(key: str) -> str:
 
 
 _ENVIRONMENT_KEYS = {environment_name(key): key for key in SCHEMA} | {"PUNKTFUNK_MDNS": "network.mdns"}
-# Read elsewhere, not settings: the file's place and the management API's token (punktfunk1.md §10).
-_ENVIRONMENT_OTHERS = frozenset({"PUNKTFUNK_CONFIG", "PUNKTFUNK_MGMT_TOKEN"})
+# Read elsewhere, not settings: the place of the file, the token of the management API, tracebacks on the terminal.
+_ENVIRONMENT_OTHERS = frozenset({"PUNKTFUNK_CONFIG", "PUNKTFUNK_MGMT_TOKEN", "PUNKTFUNK_TRACEBACK"})
 
 
 def config_file(environment: Mapping[str, str], flag: Path | None = None) -> tuple[Path, bool]:
