@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -47,7 +48,7 @@ class Connection:
     caller: Caller
     launch: LaunchRequest
     session: Session
-    sockets: tuple[object, ...]
+    sockets: tuple[socket.socket, ...]
     send: Callable[[int, bytes], bool]
     disconnect: Callable[[int], None]
     ended: Callable[[Connection], None]
@@ -77,7 +78,7 @@ class Connection:
             plan.video,
             plan.audio,
             self._transport(plan, plan.audio),
-            self.sockets,  # type: ignore[arg-type]
+            self.sockets,
         )
         try:
             stream = await self.session.start_stream(spec)
@@ -98,7 +99,8 @@ class Connection:
     def connected(self, peer: int) -> None:
         """The client's control connection is open."""
         self.peer = peer
-        self._send(self._control and self._control.hdr(HdrMode(enabled=False)))
+        if self._control is not None:
+            self._send(self._control.hdr(HdrMode(enabled=False)))
 
     def received(self, data: bytes) -> None:
         """One control message of the client."""
@@ -136,8 +138,8 @@ class Connection:
         if self.over:
             return
         self.over = True
-        if tell:
-            self._send(self._control and self._control.termination())
+        if tell and self._control is not None:
+            self._send(self._control.termination())
         if self.peer is not None:
             self.disconnect(self.peer)
         self.ended(self)
@@ -165,8 +167,9 @@ class Connection:
             self.stream.set_audio_endpoint(address)
 
     def _feedback(self, feedback: tuple[Feedback, ...]) -> None:
-        for event in feedback:
-            self._send(self._control and self._control.feedback(event))
+        if self._control is not None:
+            for event in feedback:
+                self._send(self._control.feedback(event))
 
     def _send(self, envelope: bytes | None) -> None:
         if envelope and self.peer is not None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from punktfunk.discovery.network import mac_for
-from punktfunk.gamestream.connection import WORKER_MODULE, Connection
+from punktfunk.gamestream.connection import Connection
 from punktfunk.gamestream.control_port import ControlPort
 from punktfunk.gamestream.enet.events import Address, Connected, Disconnected, EnetEvent, Received
 from punktfunk.gamestream.http_api import Caller, GameStreamApi, LaunchReply
@@ -23,7 +23,7 @@ from punktfunk.gamestream.rtsp.handshake import RtspHandshake
 from punktfunk.gamestream.rtsp.pending import PendingLaunch
 from punktfunk.gamestream.rtsp.server import RtspServer
 from punktfunk.gamestream.serverinfo import NO_MAC, HostFacts
-from punktfunk.gamestream.stream_plan import Encryption, StreamOffer
+from punktfunk.gamestream.stream_plan import Encryption, StreamOffer, StreamPlan
 from punktfunk.gamestream.tls import server_context
 from punktfunk.media.plan import Mode
 from punktfunk.session.lifecycle import EndReason
@@ -232,7 +232,7 @@ class GameStreamPlane:
             connect_data=connection.connect_data,
         )
 
-        async def start(plan: object) -> None:
+        async def start(plan: StreamPlan) -> None:
             await self._start(connection, plan)
 
         pending = PendingLaunch(
@@ -248,12 +248,12 @@ class GameStreamPlane:
         self._media.expect(connection.waiter)
         return LaunchReply(self.ports.rtsp, request.encrypted_rtsp)
 
-    async def _start(self, connection: Connection, plan: object) -> None:
+    async def _start(self, connection: Connection, plan: StreamPlan) -> None:
         self._pending.pop(connection, None)
         for older in [c for c in self._connections if c.session is connection.session and c is not connection]:
             older.end(tell=True)
         try:
-            await connection.start(plan)  # type: ignore[arg-type]
+            await connection.start(plan)
         except StreamRefused:
             connection.end(tell=False)
             raise
@@ -315,6 +315,3 @@ class GameStreamPlane:
                 if (why := connection.expired(now)) is not None:
                     log.warning("%s is given up: %s", connection.caller.device.name, why)
                     connection.end(tell=True)
-
-
-__all__ = ["PLANE", "WORKER_MODULE", "GameStreamPlane"]

@@ -8,19 +8,23 @@ import logging
 import os
 import signal
 import time
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 
 from punktfunk import __version__
 from punktfunk.discovery.mdns import MdnsPublisher, gamestream_advert
 from punktfunk.discovery.network import routed_address
-from punktfunk.gamestream.plane import WORKER_MODULE, GameStreamPlane
+from punktfunk.gamestream.connection import WORKER_MODULE
+from punktfunk.gamestream.plane import GameStreamPlane
 from punktfunk.gamestream.stream_plan import Encryption, StreamOffer
 from punktfunk.host.capabilities import VideoFacts, find_video_facts
 from punktfunk.host.control_handlers import ControlHandlers
 from punktfunk.host.control_socket import ControlServer
 from punktfunk.host.greeting import greeting
 from punktfunk.host.settings import Settings
-from punktfunk.session.desktops.choice import DesktopChoice, synthetic_choice
+from punktfunk.session.desktops.base import DesktopError
+from punktfunk.session.desktops.choice import DesktopChoice, choose_desktop
+from punktfunk.session.desktops.look import LookSettings
 from punktfunk.session.identity import IdentityError, UserIdentity, desktop_user
 from punktfunk.session.lifecycle import EndReason
 from punktfunk.session.manager import SessionManager
@@ -51,7 +55,7 @@ class Host:
         self._settings = settings
         self._stop = asyncio.Event()
         self._exits = contextlib.AsyncExitStack()
-        self._tasks: set[asyncio.Task[object]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self.started_at = time.monotonic()
         self.store: DeviceStore
         self.sessions: SessionManager
@@ -86,14 +90,15 @@ class Host:
         await control.start()
         self._exits.push_async_callback(control.close)
         await sweep_orphans()
-        user = desktop_user(settings.display.user or None, xdg_runtime_dir=_own_runtime_dir(settings))
+        user = desktop_user(settings.display.user or None, xdg_runtime_dir=os.environ.get("XDG_RUNTIME_DIR"))
         runtime = RuntimeDir.create(user)
         self._exits.callback(runtime.close)
         self.store = DeviceStore(settings.host.config_dir)
         self.video, self.sound = await asyncio.gather(
             find_video_facts(settings.display.kind, settings.video), self._open_sound(user, runtime)
         )
-        self.desktop = synthetic_choice()
+        look = LookSettings(command=settings.display.desktop_command, wallpaper=settings.display.wallpaper)
+        self.desktop = choose_desktop(settings.display.kind, runtime, look)
         pool = WorkerPool(_worker_environment(user, runtime.path))
         self._exits.push_async_callback(pool.close)
         surroundings = Surroundings(self.desktop.make, self._sound_opener(), pool, user if _is_other(user) else None)
@@ -158,7 +163,7 @@ class Host:
                 await remove_stale_sinks(server)
         return server
 
-    def _sound_opener(self) -> object:
+    def _sound_opener(self) -> Callable[[str, int], Awaitable[SessionSound]] | None:
         server = self.sound
         if server is None:
             return None
@@ -179,14 +184,14 @@ class Host:
             with contextlib.suppress(TrustError):
                 self.store.refresh()
 
-    def _in_background(self, work: object) -> None:
-        task: asyncio.Task[object] = asyncio.ensure_future(work)  # type: ignore[call-overload]
+    def _in_background(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
         if not self._tasks:
             self._exits.callback(lambda: [task.cancel() for task in self._tasks])
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
-    def _done(self, task: asyncio.Task[object]) -> None:
+    def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.error("a background task failed", exc_info=task.exception())
@@ -201,7 +206,7 @@ def run(settings: Settings) -> int:
     """Run the host until it is stopped; the exit status. Raises what ``cli.serve`` explains."""
     try:
         return asyncio.run(Host(settings).run())
-    except (IdentityError, RuntimeDirError, TrustError) as error:
+    except (DesktopError, IdentityError, RuntimeDirError, TrustError) as error:
         raise HostError(str(error)) from error
 
 
@@ -211,7 +216,3 @@ def _is_other(user: UserIdentity) -> bool:
 
 def _worker_environment(user: UserIdentity, runtime_dir: Path) -> dict[str, str]:
     return {**user.environment(str(runtime_dir)), "PYTHONDONTWRITEBYTECODE": "1"}
-
-
-def _own_runtime_dir(_settings: Settings) -> str | None:
-    return os.environ.get("XDG_RUNTIME_DIR")

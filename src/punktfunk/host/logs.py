@@ -12,18 +12,14 @@ import re
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import IO, Literal
+
+from punktfunk.session.context import session_id
 
 MAX_LINE_CHARACTERS = 8_000
 MAX_REPEAT_KEYS = 512
 REPEATS_PER_WINDOW = 20
 REPEAT_WINDOW_S = 10.0
-
-session_id: ContextVar[str] = ContextVar("session_id", default="")
-"""The session that the current task or thread works for; shown in every line."""
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "session", "repeated"}
 _COLOURS = {
@@ -42,16 +38,6 @@ _SECRETS = (
         (["']?\s*[=:]\s*) (?: b?"[^"]*" | b?'[^']*' | (?:bearer\s+)?[^\s,;&)}\]]+ )"""
     ),
 )
-
-
-@contextmanager
-def bind_session(identifier: str) -> Iterator[None]:
-    """Mark every line logged inside, tasks started inside included, with this session."""
-    token = session_id.set(identifier)
-    try:
-        yield
-    finally:
-        session_id.reset(token)
 
 
 def redact(text: str) -> str:

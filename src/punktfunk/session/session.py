@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Concatenate, ParamSpec, TypeVar
 
 from punktfunk.media.plan import Mode
+from punktfunk.session.context import bind_session
 from punktfunk.session.desktops.base import Desktop, DesktopError, RunningApp
 from punktfunk.session.identity import UserIdentity
 from punktfunk.session.lifecycle import EndReason, Lifecycle, RestartBudget, State
@@ -19,6 +22,9 @@ from punktfunk.session.stream import Stream, StreamError, StreamSpec, Targets
 from punktfunk.session.worker_process import WorkerPool
 
 log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 DESKTOP_EXIT_GRACE_S = 0.5
 """When an app and its desktop end together, it was the desktop that took the app along."""
@@ -47,6 +53,19 @@ class Surroundings:
     pool: WorkerPool
     user: UserIdentity | None
     linger_s: float = 0.0
+
+
+def _named_in_logs(
+    method: Callable[Concatenate[Session, P], Awaitable[T]],
+) -> Callable[Concatenate[Session, P], Awaitable[T]]:
+    """Have every line that is logged meanwhile, and by tasks started meanwhile, carry the session's id."""
+
+    @functools.wraps(method)
+    async def named(self: Session, *args: P.args, **kwargs: P.kwargs) -> T:
+        with bind_session(self.id):
+            return await method(self, *args, **kwargs)
+
+    return named
 
 
 @dataclass
@@ -83,6 +102,7 @@ class Session:
         """Where it is in its life."""
         return self.life.state
 
+    @_named_in_logs
     async def launch(self) -> None:
         """Bring up sound, desktop and app; raises StreamError and cleans up when one of them cannot be had."""
         problem: Exception | None = None
@@ -91,13 +111,14 @@ class Session:
             try:
                 await self._open_sound()
                 await self._start_desktop()
-            except (DesktopError, SoundError, OSError) as error:
+            except (DesktopError, OSError) as error:
                 problem = error
         if problem is not None:
             await self.end(EndReason.START_FAILED)
             raise StreamError(str(problem)) from problem
         self._check_not_over()
 
+    @_named_in_logs
     async def start_stream(self, spec: StreamSpec) -> Stream:
         """Stream to a client that has connected; an older connection of this session is dropped. Raises StreamError."""
         async with self._change:
@@ -106,8 +127,7 @@ class Session:
             self._advance(State.STARTING)
             self.mode = spec.video.mode
             if spec.audio is not None and spec.audio.channels != self._channels:
-                self._channels = spec.audio.channels
-                await self._open_sound()
+                await self._set_channels(spec.audio.channels)
             stream = Stream(self.id, spec, self.around.pool, self._targets)
             stream.on_recovering = lambda _reason: self._advance_if_streaming(State.RECOVERING)
             stream.on_live = lambda: self._advance_if_streaming(State.LIVE)
@@ -125,12 +145,14 @@ class Session:
             log.info("streaming %s, encoder %s (%s)", info.mode, info.encoder, info.why)
             return stream
 
+    @_named_in_logs
     async def stop_stream(self, stream: Stream) -> None:
         """The client is gone: end this stream of it; desktop and programs go on."""
         async with self._change:
             if self.stream is stream:
                 await self._drop_stream()
 
+    @_named_in_logs
     async def end(self, reason: EndReason) -> None:
         """End everything; returns when nothing of the session is left."""
         if self.state is State.ENDED:
@@ -168,9 +190,19 @@ class Session:
     async def _open_sound(self) -> None:
         if self.around.open_sound is None:
             return
-        if self._sound is not None:
-            await self._sound.close()
-        self._sound = await self.around.open_sound(self.id, self._channels)
+        try:
+            self._sound = await self.around.open_sound(self.id, self._channels)
+        except SoundError as error:
+            log.warning("this session is silent: %s", error)
+
+    async def _set_channels(self, channels: int) -> None:
+        self._channels = channels
+        if self._sound is None:
+            return
+        try:
+            await self._sound.set_channels(channels)
+        except SoundError as error:
+            log.warning("the sound keeps its old channels: %s", error)
 
     async def _start_desktop(self) -> None:
         environment = dict(self._sound.environment) if self._sound is not None else {}
@@ -197,7 +229,7 @@ class Session:
             await self._desktop.set_mode(self.mode)
             audio = self._sound.target if self._sound is not None else None
             return Targets(self._desktop.target, audio, self.around.user)
-        except (DesktopError, SoundError, OSError) as error:
+        except (DesktopError, OSError) as error:
             raise StreamError(str(error)) from error
 
     async def _watch_desktop(self, desktop: Desktop) -> None:

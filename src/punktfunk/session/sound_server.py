@@ -64,6 +64,9 @@ class SoundServer:
     After a restart, the functions given to ``on_restart`` are awaited: what was loaded into the server is gone.
     """
 
+    description = ""
+    """Whose server it is, for people."""
+
     def __init__(self, user: UserIdentity, runtime_dir: Path) -> None:
         self.user = user
         self._runtime_dir = runtime_dir
@@ -174,6 +177,7 @@ class SoundServer:
 class SystemSoundServer(SoundServer):
     """The user's own server: never started, stopped or configured here, only watched."""
 
+    description = "your own sound server, each session in a sink of its own"
     _subscription: ProcessTree | None = None
 
     async def _begin(self) -> None:
@@ -194,6 +198,8 @@ class SystemSoundServer(SoundServer):
 
 class PrivateSoundServer(SoundServer):
     """PipeWire, WirePlumber and pipewire-pulse in a runtime folder of the host, as the desktop user."""
+
+    description = "a private PipeWire, each session in a sink of its own"
 
     def __init__(self, user: UserIdentity, runtime_dir: Path) -> None:
         super().__init__(user, runtime_dir)

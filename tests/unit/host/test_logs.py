@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from punktfunk.host import logs
+from punktfunk.session.context import bind_session
 
 
 @pytest.fixture
@@ -30,13 +31,13 @@ def text_of(*args, **kwargs):
 
 
 def test_text_names_level_place_session_and_extras():
-    with logs.bind_session("s7"):
+    with bind_session("s7"):
         line = text_of("ready in %d ms", 12, codec="h264")
     assert line.endswith("INFO    session.worker [s7] ready in 12 ms codec=h264")
 
 
 def test_json_is_one_object_a_line():
-    with logs.bind_session("s7"):
+    with bind_session("s7"):
         entry = json.loads(logs.JsonFormatter().format(record("two\nlines", codec="h264")))
     assert entry["session"] == "s7"
     assert entry["message"] == "two\\nlines"
