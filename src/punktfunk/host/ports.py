@@ -62,15 +62,18 @@ def busy_ports(ports: Iterable[Port], bind_address: str = "") -> list[Port]:
 
 
 def describe_busy(ports: Iterable[Port]) -> str:
-    """One sentence for each program that holds some of these ports: which, and what to do."""
+    """One line for each program that holds some of these ports: which, and what to do."""
+    advice = "stop that program, or choose other ports with --base-port."
+    return "\n".join(f"{line}: {advice}" for line in name_holders(ports))
+
+
+def name_holders(ports: Iterable[Port]) -> list[str]:
+    """For each program that holds some of these ports, which ones: ``TCP 47989 (…) is taken by x (process 7)``."""
     by_holder: dict[str, list[str]] = {}
     for port in ports:
         holder = find_holder(port.transport, port.number)
         by_holder.setdefault(f"taken by {holder}" if holder else "taken or not allowed", []).append(str(port))
-    advice = "stop that program, or choose other ports with --base-port."
-    return "\n".join(
-        f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} {who}: {advice}" for who, names in by_holder.items()
-    )
+    return [f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} {who}" for who, names in by_holder.items()]
 
 
 def find_holder(transport: Transport, number: int) -> Holder | None:

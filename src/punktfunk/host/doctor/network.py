@@ -13,7 +13,7 @@ from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZerocon
 from punktfunk.host.control_messages import GetStatus, Status
 from punktfunk.host.control_socket import ControlError, RequestRefused, ask
 from punktfunk.host.doctor.check import Check, Context, Outcome, fail, ok, skip, warn
-from punktfunk.host.ports import busy_ports, describe_busy, find_holder, ports_of
+from punktfunk.host.ports import busy_ports, find_holder, name_holders, ports_of
 
 # A type of its own: a test must never show up as a host in somebody's client.
 _SERVICE_TYPE = "_pf-doctor._tcp.local."
@@ -34,7 +34,7 @@ async def ports(context: Context) -> Outcome:
     holders = [find_holder(port.transport, port.number) for port in busy]
     if running and all(holder and holder.pid == running for holder in holders):
         return ok(f"the ports are held by the running host (process {running})")
-    return fail(describe_busy(busy[:1]), "end the other program, or change network.gamestream_port")
+    return fail("; ".join(name_holders(busy)), "stop that program, or set network.gamestream_port")
 
 
 def _running_host(context: Context) -> int:
