@@ -17,6 +17,8 @@ from .describe import OpusLayout
 from .options import Codec
 
 SAMPLE_RATE = 48000
+VORBIS_POSITIONS = {6: (0, 2, 1, 5, 3, 4), 8: (0, 2, 1, 7, 5, 6, 3, 4)}
+LAYOUT_NAMES = {2: "stereo", 6: "5.1", 8: "7.1"}
 DECODERS = {Codec.H264: "h264", Codec.HEVC: "hevc", Codec.AV1: "libdav1d"}
 
 
@@ -52,10 +54,16 @@ def write_png(path: Path | str, rgb: NDArray[np.uint8]) -> None:
 
 
 def opus_head(layout: OpusLayout) -> bytes:
-    """The identification header that describes ``layout`` to a decoder (RFC 7845 §5.1)."""
+    """The identification header (RFC 7845 §5.1) that makes FFmpeg's libopus decoder follow ``layout``."""
     family = 0 if layout.channels <= 2 else 255
     head = b"OpusHead" + struct.pack("<BBHIhB", 1, layout.channels, 0, SAMPLE_RATE, 0, family)
-    return head if family == 0 else head + bytes([layout.streams, layout.coupled, *layout.mapping])
+    if family == 0:
+        return head
+    # This decoder takes every mapping for one in Vorbis order and permutes it; undo that beforehand.
+    mapping = bytearray(layout.channels)
+    for channel, position in enumerate(VORBIS_POSITIONS[layout.channels]):
+        mapping[position] = layout.mapping[channel]
+    return head + bytes([layout.streams, layout.coupled]) + mapping
 
 
 class OpusDecoder:
@@ -63,10 +71,9 @@ class OpusDecoder:
 
     def __init__(self, layout: OpusLayout, packet_ms: int) -> None:
         self._channels, self._samples = layout.channels, SAMPLE_RATE * packet_ms // 1000
-        self._context: Any = av.CodecContext.create("libopus" if layout.channels <= 2 else "opus", "r")
+        self._context: Any = av.CodecContext.create("libopus", "r")
         self._context.sample_rate = SAMPLE_RATE
-        if layout.channels <= 2:
-            self._context.layout = "stereo"
+        self._context.layout = LAYOUT_NAMES[layout.channels]
         self._context.extradata = opus_head(layout)
 
     def decode(self, packet: AudioPacket) -> NDArray[np.float32]:
@@ -81,12 +88,8 @@ class OpusDecoder:
 
 
 def _planar(frame: Any) -> NDArray[np.float32]:
-    samples = frame.to_ndarray()
-    if not frame.format.is_planar:
-        samples = samples.reshape(-1, frame.layout.nb_channels).T
-    if samples.dtype == np.int16:
-        return np.asarray(samples / 32768, np.float32)
-    return np.asarray(samples, np.float32)
+    interleaved = frame.to_ndarray().reshape(-1, frame.layout.nb_channels)
+    return np.asarray(interleaved.T / 32768, np.float32)
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ class FrameAssembler:
         if (shard.frame - self._frame) & 0xFFFFFFFF >= 0x80000000 or (
             shard.frame == self._frame and shard.block < self._next_block
         ):
-            self.late_shards += 1
+            self.late_shards += shard.is_data
             return []
         events: list[RawFrame | LostFrames] = []
         if shard.frame != self._frame:

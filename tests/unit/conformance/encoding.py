@@ -43,6 +43,24 @@ def access_units(codec: Codec, width: int = 320, height: int = 180, count: int =
 
 
 @lru_cache
+def surround_tones(channels: int, count: int = 60) -> tuple[bytes, ...]:
+    """Packets of uncoupled streams; channel n carries a sine of 400 * (n + 1) Hz."""
+    layout = {6: "5.1", 8: "7.1"}[channels]
+    context: Any = av.CodecContext.create("libopus", "w")
+    context.sample_rate, context.layout, context.format, context.bit_rate = 48000, layout, "flt", 128000 * channels
+    context.options = {"application": "lowdelay", "frame_duration": "5", "vbr": "off", "mapping_family": "255"}
+    packets = []
+    for number in range(count):
+        at = np.arange(number * 240, (number + 1) * 240)
+        waves = [0.3 * np.sin(2 * np.pi * 400 * (channel + 1) * at / 48000) for channel in range(channels)]
+        samples = np.stack(waves, 1).astype(np.float32).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(samples, format="flt", layout=layout)
+        frame.sample_rate, frame.pts = 48000, number * 240
+        packets += [bytes(packet) for packet in context.encode(frame)]
+    return tuple(packets)
+
+
+@lru_cache
 def opus_tone(frequency_hz: float = 1000, packet_ms: int = 5, count: int = 200) -> tuple[bytes, ...]:
     """Stereo CBR packets of a sine at half of full scale."""
     context: Any = av.CodecContext.create("libopus", "w")

@@ -2,11 +2,11 @@ import av
 import numpy as np
 import pytest
 from tests.conformance.moonlight.audio import AudioPacket
-from tests.conformance.moonlight.decode import OpusDecoder, VideoDecoder, dominant_tone, opus_head, write_png
+from tests.conformance.moonlight.decode import OpusDecoder, VideoDecoder, dominant_tone, write_png
 from tests.conformance.moonlight.depacketiser import Frame
 from tests.conformance.moonlight.describe import OpusLayout
 from tests.conformance.moonlight.options import Codec
-from tests.unit.conformance.encoding import LEFT, access_units, opus_tone
+from tests.unit.conformance.encoding import LEFT, access_units, opus_tone, surround_tones
 
 
 @pytest.mark.parametrize("codec", Codec)
@@ -32,9 +32,15 @@ def test_tone():
     assert tone.level_db == pytest.approx(-6, abs=1)
 
 
-def test_multistream_header():
-    layout = OpusLayout(6, 4, 2, (0, 1, 2, 3, 4, 5))
-    assert opus_head(layout)[18:] == bytes([255, 4, 2, 0, 1, 2, 3, 4, 5])
+@pytest.mark.parametrize("channels", [6, 8])
+def test_surround_channels_keep_their_places(channels):
+    mapping = tuple(reversed(range(channels)))
+    decoder = OpusDecoder(OpusLayout(channels, channels, 0, mapping), 5)
+    samples = decoder.decode_all(
+        AudioPacket(n, n * 5, opus, False, 0) for n, opus in enumerate(surround_tones(channels))
+    )
+    heard = [dominant_tone(samples[channel, 2400:12000]).frequency_hz for channel in range(channels)]
+    assert heard == pytest.approx([400 * (source + 1) for source in mapping], abs=6)
 
 
 def test_silence_has_no_level():
