@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,22 @@ PORT_OFFSETS = (-5, 0, 9, 10, 11, 21)
 
 
 class HostProcess:
-    """``punktfunk-host serve`` as a child process. ``folder`` holds its configuration, state and log."""
+    """``punktfunk-host serve`` as a child process. ``folder`` holds its configuration, state and log.
 
-    def __init__(self, folder: Path, *flags: str, base_port: int | None = None) -> None:
+    ``prefix`` is a command that runs it (as another user, say), ``environment`` replaces its environment.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *flags: str,
+        base_port: int | None = None,
+        prefix: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        stdin: int | None = subprocess.DEVNULL,
+    ) -> None:
         self.folder = folder
+        self._prefix, self._environment, self._stdin = prefix, environment, stdin
         self.base_port = base_port or free_base_port()
         self.log_file = folder / "log"
         self.config = folder / "host.toml"
@@ -37,22 +49,27 @@ class HostProcess:
             )
         self._flags = flags
         self.process: subprocess.Popen[bytes] | None = None
+        self._said_before = 0
 
     def start(self) -> HostProcess:
         """Start and wait until it says that it is ready."""
-        command = [sys.executable, "-m", "punktfunk.cli.main", "serve", "--gamestream", "--config", str(self.config)]
-        command += ["--base-port", str(self.base_port), "--log-level", "debug", *self._flags]
-        said_before = self.log().count(READY)
-        with self.log_file.open("ab") as log:
-            self.process = subprocess.Popen(
-                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
-            )
+        self.spawn()
         deadline = time.monotonic() + READY_S
-        while self.log().count(READY) == said_before:
-            if self.process.poll() is not None or time.monotonic() > deadline:
+        while self.log().count(READY) == self._said_before:
+            if self.process is None or self.process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"the host did not start:\n{self.log()}")
             time.sleep(0.05)
         return self
+
+    def spawn(self) -> None:
+        """Start without waiting."""
+        command = [*self._prefix, sys.executable, "-m", "punktfunk.cli.main", "serve", "--gamestream", "--config", str(self.config)]
+        command += ["--base-port", str(self.base_port), "--log-level", "debug", *self._flags]
+        self._said_before = self.log().count(READY)
+        with self.log_file.open("ab") as log:
+            self.process = subprocess.Popen(
+                command, stdout=log, stderr=log, stdin=self._stdin, env=self._environment, start_new_session=True
+            )
 
     def log(self) -> str:
         """Everything it logged."""

@@ -6,9 +6,9 @@ import asyncio
 import functools
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from punktfunk.media.plan import Mode
 from punktfunk.session.context import bind_session
@@ -57,11 +57,11 @@ class Surroundings:
 
 def _named_in_logs(
     method: Callable[Concatenate[Session, P], Awaitable[T]],
-) -> Callable[Concatenate[Session, P], Awaitable[T]]:
+) -> Callable[Concatenate[Session, P], Coroutine[Any, Any, T]]:
     """Have every line that is logged meanwhile, and by tasks started meanwhile, carry the session's id."""
 
     @functools.wraps(method)
-    async def named(self: Session, *args: P.args, **kwargs: P.kwargs) -> T:
+    async def named(self: Session, /, *args: P.args, **kwargs: P.kwargs) -> T:
         with bind_session(self.id):
             return await method(self, *args, **kwargs)
 
