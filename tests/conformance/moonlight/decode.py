@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,9 +108,3 @@ def dominant_tone(samples: NDArray[np.float32]) -> Tone:
     peak = int(np.argmax(spectrum))
     rms = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
     return Tone(peak * SAMPLE_RATE / len(samples), 20 * float(np.log10(max(rms * 2**0.5, 1e-9))))
-
-
-def pictures(codec: Codec, frames: Iterable[Frame]) -> Iterator[NDArray[np.uint8]]:
-    decoder = VideoDecoder(codec)
-    for frame in frames:
-        yield from decoder.decode(frame)
