@@ -12,6 +12,7 @@ from punktfunk.gamestream.numbers import AudioNumbers, VideoNumbers
 from punktfunk.gamestream.transport import GameStreamTransport
 from punktfunk.gamestream.video import VideoPacketizer
 from punktfunk.gamestream.video_sender import VideoSender
+from punktfunk.media.plan import VideoPlan
 from punktfunk.session.worker import PlaneSetup, run_worker
 from punktfunk.wire.aead import BatchSealer
 
@@ -40,6 +41,12 @@ class GameStreamMedia:
         cipher = AudioCipher(transport.audio_key, transport.audio_key_id) if transport.audio_key else None
         audio_numbers = AudioNumbers(setup.numbers[_AUDIO_NUMBERS_OFFSET:])
         return video, AudioSender(audio_socket, AudioPacketizer(transport.packet_ms, cipher, audio_numbers))
+
+    def command(self, data: bytes) -> None:
+        """GameStream has none."""
+
+    def reconfigured(self, video: VideoPlan) -> None:
+        """GameStream clients start a new stream for another mode."""
 
 
 if __name__ == "__main__":

@@ -93,6 +93,12 @@ class Reconfigure(_Message, frozen=True, tag=True):
     video: VideoPlan
 
 
+class PlaneCommand(_Message, frozen=True, tag=True):
+    """The plane's own command to its senders, opaque here."""
+
+    data: bytes
+
+
 class Stop(_Message, frozen=True, tag=True):
     """Release everything and exit."""
 
@@ -107,6 +113,7 @@ ToWorker = (
     | InvalidateFrames
     | SetBitrate
     | Reconfigure
+    | PlaneCommand
     | Stop
 )
 
@@ -129,6 +136,12 @@ class SendFeedback(_Message, frozen=True, tag=True):
     """Feedback of games for the client's controllers."""
 
     feedback: tuple[Feedback, ...]
+
+
+class PlaneReport(_Message, frozen=True, tag=True):
+    """What the plane's senders have to say to their supervisor's side, opaque here."""
+
+    data: bytes
 
 
 class WorkerStats(_Message, frozen=True, tag=True):
@@ -157,4 +170,4 @@ class Failed(_Message, frozen=True, tag=True):
     source_lost: bool = False
 
 
-FromWorker = Ready | Started | SendFeedback | WorkerStats | Failed
+FromWorker = Ready | Started | SendFeedback | PlaneReport | WorkerStats | Failed

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from punktfunk.media.plan import Mode
+from punktfunk.media.plan import Mode, VideoPlan
 from punktfunk.session.context import bind_session
 from punktfunk.session.desktops.base import Desktop, DesktopError, RunningApp
 from punktfunk.session.identity import UserIdentity
@@ -144,6 +144,25 @@ class Session:
             self._advance(State.LIVE)
             log.info("streaming %s, encoder %s (%s)", info.mode, info.encoder, info.why)
             return stream
+
+    @_named_in_logs
+    async def reconfigure(self, stream: Stream, video: VideoPlan) -> None:
+        """Another mode under the same connection; ``stream.on_reconfigured`` tells when pictures have it.
+
+        Raises StreamError when the desktop cannot run it, and then the old mode goes on.
+        """
+        async with self._change:
+            if self.stream is not stream or self.state is not State.LIVE or self._desktop is None:
+                raise StreamError("no stream is live")
+            self._advance(State.RECONFIGURING)
+            try:
+                await self._desktop.set_mode(video.mode)
+                self.mode = video.mode
+                stream.reconfigure(video)
+            except DesktopError as error:
+                raise StreamError(str(error)) from error
+            finally:
+                self._advance_if_streaming(State.LIVE)
 
     @_named_in_logs
     async def stop_stream(self, stream: Stream) -> None:

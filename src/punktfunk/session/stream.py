@@ -83,6 +83,8 @@ class Stream:
         self.started: m.Started | None = None
         self.statistics = m.WorkerStats()
         self.on_feedback: Callable[[tuple[Feedback, ...]], None] = lambda _feedback: None
+        self.on_report: Callable[[bytes], None] = lambda _data: None
+        self.on_reconfigured: Callable[[m.Started], None] = lambda _started: None
         self.on_recovering: Callable[[str], None] = lambda _reason: None
         self.on_live: Callable[[], None] = lambda: None
         self.on_failed: Callable[[str], None] = lambda _reason: None
@@ -147,6 +149,10 @@ class Stream:
         self._video = video
         self._tell(m.Reconfigure(video))
 
+    def command(self, data: bytes) -> bool:
+        """A command of the plane's own to its senders; False when there is no worker to take it."""
+        return self._worker is not None and self.started is not None and self._worker.send(m.PlaneCommand(data))
+
     def replace_worker(self, reason: str) -> None:
         """Kill the worker; a new one takes its place."""
         if self._worker is not None:
@@ -172,6 +178,11 @@ class Stream:
             self._heard = time.monotonic()
             if isinstance(message, m.Started) and not started.done():
                 started.set_result(message)
+            elif isinstance(message, m.Started):
+                self.started = message
+                self.on_reconfigured(message)
+            elif isinstance(message, m.PlaneReport):
+                self.on_report(message.data)
             elif isinstance(message, m.SendFeedback):
                 self.on_feedback(message.feedback)
             elif isinstance(message, m.WorkerStats):

@@ -73,7 +73,8 @@ class AudioSender(Protocol):
 @dataclass(frozen=True, slots=True)
 class PlaneSetup:
     """What a plane's senders are made from: its own configuration and sockets of the StreamSpec, the memory that the
-    workers before and after this one share, and which of them this is."""
+    workers before and after this one share, and which of them this is. ``report`` reaches the plane's side in the
+    supervisor."""
 
     transport: bytes
     sockets: tuple[socket.socket, ...]
@@ -81,6 +82,7 @@ class PlaneSetup:
     generation: int
     video: VideoPlan
     request_keyframe: Callable[[], None]
+    report: Callable[[bytes], None]
 
 
 class MediaPlane(Protocol):
@@ -88,6 +90,14 @@ class MediaPlane(Protocol):
 
     def open(self, setup: PlaneSetup) -> tuple[VideoSender, AudioSender]:
         """Senders for one stream. Raises ValueError for a configuration that makes no sense."""
+        ...
+
+    def command(self, data: bytes) -> None:
+        """A command of the plane's own, on the link's thread."""
+        ...
+
+    def reconfigured(self, video: VideoPlan) -> None:
+        """The stream goes on in another mode."""
         ...
 
 
@@ -159,9 +169,12 @@ class Worker:
             case m.SetBitrate(kbps=kbps):
                 if self._source is not None:
                     self._source.set_bitrate(kbps)
+            case m.PlaneCommand(data=data):
+                self._plane.command(data)
             case m.Reconfigure(video=video):
                 if self._source is not None:
                     info = self._source.reconfigure(video)
+                    self._plane.reconfigured(video)
                     self._link.send(m.Started(info.encoder, info.why, info.mode))
 
     def _configure(self, c: m.Configure, fds: tuple[int, ...]) -> None:
@@ -180,6 +193,7 @@ class Worker:
             c.generation,
             c.video,
             lambda: path.request_keyframe(time.monotonic_ns()),
+            self._report,
         )
         video, self._audio_out = self._video, _ = self._plane.open(setup)
         self._started_ns = time.monotonic_ns()
@@ -198,6 +212,10 @@ class Worker:
     def _send_audio(self, packet: OpusPacket) -> None:
         if self._audio_out is not None:
             self._audio_packets += self._audio_out.send(packet)
+
+    def _report(self, data: bytes) -> None:
+        with contextlib.suppress(LinkClosed):
+            self._link.send(m.PlaneReport(data))
 
     def _send_feedback(self, feedback: tuple[Feedback, ...]) -> None:
         with contextlib.suppress(LinkClosed):
