@@ -46,7 +46,7 @@ class OverlayKeymap:
             keycode = self._spare.pop() if self._spare else self._bound.popitem(last=False)[1]
             self._bound[symbol] = keycode
             changed = True
-        overlay = [(keycode, symbol) for symbol, keycode in self._bound.items()] if changed else None
+        overlay = sorted((keycode, symbol) for symbol, keycode in self._bound.items()) if changed else None
         return overlay, [self._bound[symbol] for symbol in keysyms]
 
     @property

@@ -28,6 +28,7 @@ class AppProcess:
         self._user = user
         self._folder = app.working_dir or environment.get("HOME", "/")
         self._tree: ProcessTree | None = None
+        self._trees: list[ProcessTree] = []
         self._undo: list[PrepareCommand] = []
         self._stopped = asyncio.Event()
 
@@ -50,15 +51,20 @@ class AppProcess:
         return await self._tree.wait()
 
     async def stop(self) -> None:
-        """End the program and undo the preparations in reverse order."""
-        if self._tree is not None:
-            await self._tree.stop(_STOP_GRACE_S)
+        """End the program with what the preparations left running, and undo these in reverse order."""
+        await self._stop_trees()
         self._stopped.set()
         while self._undo:
             command = self._undo.pop().undo
             if command:
                 with contextlib.suppress(DesktopError):
                     await self._run(command, "undo")
+        await self._stop_trees()
+
+    async def _stop_trees(self) -> None:
+        # What a preparation left running is there for the app, and goes with it.
+        while self._trees:
+            await self._trees.pop().stop(_STOP_GRACE_S)
 
     async def _start(self) -> None:
         self._check_folder()
@@ -80,16 +86,12 @@ class AppProcess:
             status = await asyncio.wait_for(tree.wait(), PREPARE_TIMEOUT_S)
         except TimeoutError:
             raise self._failed(what, command, f"took longer than {PREPARE_TIMEOUT_S:g} s") from None
-        finally:
-            # A preparation may leave a service running for the app; only one that hangs is ended.
-            if tree.returncode is None:
-                await tree.stop()
         if status != 0:
             raise self._failed(what, command, f"ended with status {status}")
 
     async def _spawn(self, command: str, what: str) -> ProcessTree:
         try:
-            return await ProcessTree.spawn(
+            tree = await ProcessTree.spawn(
                 ["/bin/sh", "-c", command],
                 name=f"{what} {self._app.name}",
                 env=self._environment,
@@ -98,6 +100,8 @@ class AppProcess:
             )
         except SpawnError as error:
             raise self._failed(what, command, str(error)) from error
+        self._trees.append(tree)
+        return tree
 
     def _failed(self, what: str, command: str, reason: str) -> DesktopError:
         log.warning("%s of %r failed: %r %s", what, self._app.name, command, reason)

@@ -1,0 +1,150 @@
+"""The pixelflux source against a stand-in for the library's capture object."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("pixelflux")
+
+from punktfunk.media.displays import pixelflux_source
+from punktfunk.media.displays.pixelflux_source import PixelfluxSource, capture_settings, describe
+from punktfunk.media.frames import Codec, EncodedFrame, FrameKind
+from punktfunk.media.plan import Mode, VideoPlan
+from punktfunk.media.video_source import HostCompositor, SourceError, SourceLost
+
+MODE = Mode(1280, 720, 59_940)
+PLAN = VideoPlan(MODE, bitrate_kbps=12_345)
+INFO = {"codec": "h264", "encoder": "x264", "hardware": False, "encoder_reason": "no GPU"}
+
+
+class Stripe(bytes):
+    frame_id = 0
+    reference_frame_id = -1
+    capture_ns, encode_start_ns, encode_end_ns = 1, 2, 3
+
+
+def stripe(frame_id: int, reference: int) -> Stripe:
+    frame = Stripe(b"\0\0\1\x67s\0\0\1\x68p\0\0\1\x06sei\0\0\1\x65i" if reference == -1 else b"\0\0\1\x41d")
+    frame.frame_id, frame.reference_frame_id = frame_id, reference
+    return frame
+
+
+class FakeCapture:
+    """Delivers one keyframe at each start and notes every call."""
+
+    outputs = 1
+    silent = False
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        self.deliver: Callable[[Stripe], None] = lambda _stripe: None
+
+    def start_capture(self, deliver: Callable[[Stripe], None], settings: Any) -> None:
+        self.deliver = deliver
+        if not self.silent:
+            deliver(stripe(0, -1))
+
+    def output_capacity(self) -> int:
+        return self.outputs
+
+    def capture_state(self, _display: int) -> tuple[str, str]:
+        return "failed", "the reason"
+
+    def get_realized_geometry(self, _display: int) -> tuple[int, int, float]:
+        return 1024, 768, 1.0
+
+    def stream_info(self) -> dict[str, object]:
+        return INFO
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *arguments: self.calls.append((name, *arguments))
+
+
+@pytest.fixture
+def listening(tmp_path: Path) -> Iterator[HostCompositor]:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "w"))
+        listener.listen()
+        yield HostCompositor(str(tmp_path / "w"))
+
+
+@pytest.fixture
+def capture(monkeypatch: pytest.MonkeyPatch) -> FakeCapture:
+    fake = FakeCapture()
+    monkeypatch.setattr(pixelflux_source.pixelflux, "ScreenCapture", lambda: fake)
+    monkeypatch.setattr(pixelflux_source, "FIRST_FRAME_TIMEOUT_S", 0.01)
+    return fake
+
+
+def test_start_tells_what_was_realized(capture: FakeCapture, listening: HostCompositor) -> None:
+    frames: list[EncodedFrame] = []
+    info = PixelfluxSource(listening).start(PLAN, frames.append)
+    assert (info.encoder, info.why, info.mode) == ("x264", "software: no GPU", Mode(1024, 768, 59_940))
+    assert frames[0].kind is FrameKind.KEY
+    assert bytes(frames[0].data) == b"\0\0\1\x67s\0\0\1\x68p\0\0\1\x65i"
+
+
+def test_loss_is_answered_without_a_keyframe(capture: FakeCapture, listening: HostCompositor) -> None:
+    frames: list[EncodedFrame] = []
+    source = PixelfluxSource(listening)
+    source.start(PLAN, frames.append)
+    for i in (1, 2, 3):
+        capture.deliver(stripe(i, i - 1))
+    assert source.invalidate(2, 3)
+    assert ("invalidate_reference", 2) in capture.calls
+    capture.deliver(stripe(4, 1))
+    assert frames[-1].kind is FrameKind.RECOVERY
+
+
+def test_nothing_is_delivered_after_stop(capture: FakeCapture, listening: HostCompositor) -> None:
+    frames: list[EncodedFrame] = []
+    source = PixelfluxSource(listening)
+    source.start(PLAN, frames.append)
+    source.stop()
+    capture.deliver(stripe(1, 0))
+    assert len(frames) == 1
+
+
+def test_no_compositor_is_a_lost_source(capture: FakeCapture, tmp_path: Path) -> None:
+    with pytest.raises(SourceLost, match="no compositor listens"):
+        PixelfluxSource(HostCompositor(str(tmp_path / "none"))).start(PLAN, lambda _frame: None)
+
+
+def test_a_silent_display_is_a_lost_source(capture: FakeCapture, listening: HostCompositor) -> None:
+    capture.silent = True
+    with pytest.raises(SourceLost, match="the reason"):
+        PixelfluxSource(listening).start(PLAN, lambda _frame: None)
+
+
+def test_falling_back_to_an_empty_compositor_is_a_lost_source(capture: FakeCapture, listening: HostCompositor) -> None:
+    capture.outputs = -1
+    with pytest.raises(SourceLost, match="cannot be captured"):
+        PixelfluxSource(listening).start(PLAN, lambda _frame: None)
+
+
+@pytest.mark.parametrize(("cores", "slices", "threading"), [(1, 1, True), (2, 1, True), (8, 1, False), (8, 4, True)])
+def test_no_more_slices_than_asked(monkeypatch: pytest.MonkeyPatch, cores: int, slices: int, threading: bool) -> None:
+    monkeypatch.setattr(pixelflux_source.os, "cpu_count", lambda: cores)
+    settings = capture_settings(VideoPlan(MODE, slices_per_frame=slices), HostCompositor("/w"))
+    assert settings.cpu_encode_threading is threading
+
+
+def test_settings_are_those_of_a_stream() -> None:
+    settings = capture_settings(PLAN, HostCompositor("/w"))
+    assert settings.wayland_host_display == "/w"
+    assert (settings.capture_width, settings.capture_height, settings.target_fps) == (1280, 720, 59.94)
+    assert settings.video_cbr_mode
+    assert settings.video_bitrate_kbps == 12_345
+    assert settings.video_streaming_mode
+    assert settings.keyframe_interval_s == 0
+
+
+def test_an_encoder_of_another_codec_is_refused() -> None:
+    assert describe({"codec": "h265", "hardware": True, "gpu": "GPU 1"}, PLAN, MODE).codec is Codec.HEVC
+    with pytest.raises(SourceError, match="vp8"):
+        describe({"codec": "vp8"}, PLAN, MODE)
