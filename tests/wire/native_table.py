@@ -6,7 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from punktfunk.wire.punktfunk1 import audio, messages as m, pad_feedback as f, rich_input as r
+from punktfunk.wire.punktfunk1 import audio
+from punktfunk.wire.punktfunk1 import messages as m
+from punktfunk.wire.punktfunk1 import pad_feedback as f
+from punktfunk.wire.punktfunk1 import rich_input as r
 from punktfunk.wire.punktfunk1.caps import ClientCaps, Grants, HostCaps, VideoCaps
 from punktfunk.wire.punktfunk1.datagrams import CursorState, HostTiming
 from punktfunk.wire.punktfunk1.enums import Compositor, Gamepad, VideoCodec

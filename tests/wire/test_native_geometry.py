@@ -6,15 +6,16 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.wire.native_stream import CHACHA_KEY, KEY, Host, Packet
 
 from punktfunk.client.frame import Limits
 from punktfunk.client.receiver import VideoReceiver
 from punktfunk.native.packetizer import Geometry
 from punktfunk.wire import gf256
 from punktfunk.wire.punktfunk1.enums import FecScheme
-from punktfunk.wire.punktfunk1.video import FrameFlags, opener, Role, SealKey
-from tests.wire.native_stream import CHACHA_KEY, KEY, Host, Packet
+from punktfunk.wire.punktfunk1.video import FrameFlags, Role, SealKey, opener
 
 
 @st.composite

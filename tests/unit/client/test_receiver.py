@@ -6,6 +6,7 @@ import random
 from dataclasses import replace
 
 import pytest
+from tests.wire.native_stream import FRAME_NS, KEY, Host, Packet
 
 from punktfunk.client.frame import Limits
 from punktfunk.client.loss_window import LossWindow
@@ -13,7 +14,6 @@ from punktfunk.client.reassembly import MAX_HELD_FRAMES, WINDOW_FRAMES, Reassemb
 from punktfunk.client.receiver import VideoReceiver, key_of, limits_of
 from punktfunk.native.packetizer import Geometry
 from punktfunk.wire.punktfunk1.welcome import Welcome
-from tests.wire.native_stream import FRAME_NS, KEY, Host, Packet
 
 MIB = 1024 * 1024
 

@@ -1,0 +1,143 @@
+"""The bitrate controller on a modelled path, against a committed table, and its rules one by one.
+
+After a change on purpose: ``python -m tests.unit.client.test_abr`` writes the table anew; read the difference.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.client.link_model import Outcome, Scenario, run
+from tests.unit.client.scenarios import SCENARIOS
+
+from punktfunk.client.abr import FLOOR_KBPS, PROBE, BitrateController
+from punktfunk.client.abr_signals import WINDOW_S, Window
+
+GOLDEN = Path(__file__).parent / "abr_golden.json"
+
+
+def row(outcome: Outcome) -> dict[str, Any]:
+    """An outcome as the table holds it."""
+    values = asdict(outcome)
+    values["settle_s"] = None if outcome.settle_s == float("inf") else outcome.settle_s
+    values["final_kbps"] = list(outcome.final_kbps)
+    return values
+
+
+def test_there_are_enough_scenarios() -> None:
+    assert len(SCENARIOS) >= 40
+    assert len({scenario.name for scenario in SCENARIOS}) == len(SCENARIOS)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.name)
+def test_scenario(scenario: Scenario) -> None:
+    outcome = run(scenario)
+    assert row(outcome) == json.loads(GOLDEN.read_text())[scenario.name]
+    assert outcome.queue_p95_ms <= 40
+
+
+@pytest.mark.parametrize("scenario", [s for s in SCENARIOS if s.name.startswith("steady")], ids=lambda s: s.name)
+def test_a_steady_path_is_used_without_oscillation(scenario: Scenario) -> None:
+    outcome = run(scenario)
+    assert outcome.final_share >= 0.9
+    assert outcome.decreases <= 4
+    if scenario.queue_ms >= 100 and scenario.capacity(0) >= 10_000:
+        assert outcome.swing <= 0.25
+        assert outcome.decreases <= 2
+
+
+def test_a_gigabit_is_reached_in_seven_seconds() -> None:
+    outcome = run(next(s for s in SCENARIOS if s.name == "steady 1000 Mbit/s"))
+    assert outcome.settle_s <= 7
+
+
+def window(kbps: float, **values: Any) -> Window:
+    return Window(**{"loss_ppm": 0, "dropped_frames": 0, "delay_ms": 5.0, "wire_kbps": kbps * 1.065, **values})
+
+
+def settled(kbps: int = 20_000, probe_kbps: float = 1_000_000) -> tuple[BitrateController, float]:
+    """A controller whose speed test is over."""
+    controller = BitrateController(kbps, 0.0)
+    assert controller.poll(1.9) is None
+    assert controller.poll(2.0) == PROBE
+    controller.probe_measured(probe_kbps, 3.0)
+    controller.frame(5.0, 1000, 3.0)
+    return controller, 3.0
+
+
+def test_declined_probe_keeps_the_negotiated_rate() -> None:
+    controller, now = settled(probe_kbps=0)
+    for step in range(100):
+        assert controller.window(window(20_000), now + step * WINDOW_S) is None
+
+
+def test_unanswered_probe_is_given_up() -> None:
+    controller = BitrateController(20_000, 0.0)
+    assert controller.poll(2.0) == PROBE
+    assert controller.probing
+    assert controller.poll(8.0) is None
+    assert not controller.probing
+
+
+def test_it_does_not_climb_on_a_still_picture() -> None:
+    controller, now = settled()
+    for step in range(100):
+        assert controller.window(window(2_000), now + step * WINDOW_S) is None
+
+
+def test_it_stops_after_three_unanswered_requests() -> None:
+    controller, now = settled()
+    asked = [controller.window(window(20_000), now + step * WINDOW_S) for step in range(200)]
+    assert sum(request is not None for request in asked) <= 3 + 3
+    assert controller.stopped
+    assert asked[-1] is None
+
+
+def test_requests_are_spaced() -> None:
+    controller, now = settled()
+    times = []
+    for step in range(40):
+        at = now + step * WINDOW_S
+        asked = controller.window(window(controller.target_kbps), at)
+        if asked is not None:
+            times.append(at)
+            controller.bitrate_changed(asked, at + 0.01)
+    assert all(later - earlier >= 1.5 for earlier, later in zip(times, times[1:], strict=False))
+
+
+def test_two_equal_short_answers_teach_a_cap() -> None:
+    controller, now = settled()
+    asked = []
+    for step in range(20):
+        at = now + step * WINDOW_S
+        request = controller.window(window(controller.target_kbps), at)
+        if request is not None:
+            asked.append(request)
+            controller.bitrate_changed(min(request, 60_000), at)
+    assert len(asked) < 6
+
+
+def test_severe_once_and_bad_twice() -> None:
+    for values, windows in (({"keyframe_requests": 4}, 1), ({"keyframe_requests": 2}, 2), ({"flushed": True}, 1)):
+        controller, now = settled()
+        answers = [controller.window(window(1_000, **values), now + i * WINDOW_S) for i in range(windows)]
+        assert answers == [None] * (windows - 1) + [14_000]
+
+
+def test_never_below_the_floor() -> None:
+    controller, now = settled(kbps=6000)
+    assert controller.window(window(100, keyframe_requests=9), now) == FLOOR_KBPS
+
+
+def test_slow_decoder_lowers_the_rate() -> None:
+    controller, now = settled()
+    controller.window(window(1_000, decode_ms=3.0), now)
+    assert controller.window(window(1_000, decode_ms=60.0), now + WINDOW_S) == 14_000
+
+
+if __name__ == "__main__":
+    GOLDEN.write_text(json.dumps({s.name: row(run(s)) for s in SCENARIOS}, indent=1) + "\n")
