@@ -1,0 +1,36 @@
+"""Which device nodes the kernel made for a session's pads, so that a game can be given those and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+PHYS_PREFIX = "punktfunk/"
+
+
+def pad_phys(session: str, pad: int) -> str:
+    """Where a pad hangs, as the kernel and udev rules see it."""
+    return f"{PHYS_PREFIX}{session}/pad{pad}"
+
+
+def pad_folders(phys: str, sysfs: Path = Path("/sys")) -> list[Path]:
+    """The sysfs folders of a pad's devices: HID devices, or the input device of a uinput pad."""
+    hid = (entry for entry in sysfs.glob("bus/hid/devices/*") if f"HID_PHYS={phys}\n" in _text(entry / "uevent"))
+    plain = (entry for entry in sysfs.glob("devices/virtual/input/input*") if _text(entry / "phys").strip() == phys)
+    return [*hid, *plain]
+
+
+def device_nodes(session: str, sysfs: Path = Path("/sys"), pads: range = range(16)) -> Iterator[str]:
+    """Names below /dev of everything that games may open of this session's pads: input/event*, input/js*, hidraw*."""
+    for pad in pads:
+        for folder in pad_folders(pad_phys(session, pad), sysfs):
+            for pattern in ("event*", "js*", "input/input*/event*", "input/input*/js*", "hidraw/hidraw*"):
+                for entry in folder.glob(pattern):
+                    yield entry.name if entry.name.startswith("hidraw") else f"input/{entry.name}"
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text()
+    except OSError:
+        return ""

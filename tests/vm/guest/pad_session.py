@@ -1,0 +1,119 @@
+"""A session with pads in the guest, seen from the game's side."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import evdev
+
+from punktfunk.input.events import Feedback, InputEvent, PadArrived, PadKind, PadState
+from punktfunk.input.gamepads.nodes import pad_folders, pad_phys
+from punktfunk.input.pad_hub import PadHub, open_node
+
+PATIENCE_S = 8.0
+SESSION = "vm"
+_EVIOCSFF = 1 << 30 | 48 << 16 | ord("E") << 8 | 0x80
+_EVIOCRMFF = 1 << 30 | 4 << 16 | ord("E") << 8 | 0x81
+
+
+def eventually(condition: Callable[[], Any], what: str = "it did not happen") -> Any:
+    """The condition's first true value."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        if value := condition():
+            return value
+        assert time.monotonic() < deadline, what
+        time.sleep(0.01)
+
+
+class PadSession:
+    """A hub with one pad of a kind, its feedback, and its nodes."""
+
+    def __init__(self, kind: PadKind, capabilities: int = 0) -> None:
+        self.kind = kind
+        self.feedback: list[Feedback] = []
+        self._lock = threading.Lock()
+        self.hub = PadHub(open_node, self._collect, session=SESSION)
+        self.hub.handle(PadArrived(0, kind, capabilities))
+        assert self.hub.kinds() == {0: kind}
+        self._games: dict[str, evdev.InputDevice[str]] = {}
+
+    def _collect(self, feedback: Feedback) -> None:
+        with self._lock:
+            self.feedback.append(feedback)
+
+    def close(self) -> None:
+        for game in self._games.values():
+            game.close()
+        self.hub.close()
+
+    def handle(self, event: InputEvent) -> None:
+        self.hub.handle(event)
+
+    def folders(self) -> list[Path]:
+        return pad_folders(pad_phys(SESSION, 0))
+
+    def names(self) -> set[str]:
+        return {(each / "name").read_text().strip() for each in self._inputs()}
+
+    def _inputs(self) -> list[Path]:
+        return [
+            each
+            for folder in self.folders()
+            for each in (folder, *folder.glob("input/input*"))
+            if (each / "name").exists()
+        ]
+
+    def node(self, name: str) -> evdev.InputDevice[str]:
+        """A game's view of the input device with this name."""
+        if name not in self._games:
+            path = eventually(lambda: self._event_path(name), f"no {name!r} among {self.names()}")
+            eventually(lambda: os.path.exists(path))
+            self._games[name] = evdev.InputDevice(path)
+        return self._games[name]
+
+    def _event_path(self, name: str) -> str | None:
+        for each in self._inputs():
+            if (each / "name").read_text().strip() == name:
+                return next((f"/dev/input/{node.name}" for node in each.glob("event*")), None)
+        return None
+
+    def only_key(self, device: evdev.InputDevice[str], code: int) -> None:
+        """Waits until this key is down and no other."""
+        eventually(lambda: device.active_keys() == [code], f"{device.active_keys()}, expected {code:#x}")
+
+    def wait_axis(self, device: evdev.InputDevice[str], code: int, value: int, tolerance: int = 0) -> None:
+        seen: list[int] = []
+
+        def reached() -> bool:
+            seen.append(device.absinfo(code).value)
+            return abs(seen[-1] - value) <= tolerance
+
+        deadline = time.monotonic() + PATIENCE_S
+        while not reached():
+            assert time.monotonic() < deadline, f"axis {code:#x}: {seen[-1]}, expected {value}"
+            time.sleep(0.01)
+
+    def wait_feedback(self, wanted: Feedback) -> None:
+        eventually(lambda: wanted in self.feedback, f"no {wanted} in {self.feedback[-8:]}")
+
+    def state(self, buttons: int = 0, **axes: int) -> None:
+        self.handle(PadState(0, int(buttons), **axes))
+
+
+def upload_rumble(fd: int, strong: int, weak: int, length_ms: int, effect_id: int = -1) -> int:
+    """EVIOCSFF with the interpreter's lock released, so that the hub in this process can answer."""
+    effect = bytearray(struct.pack("<HhHHHHHxxHH28x", 0x50, effect_id, 0, 0, 0, length_ms, 0, strong, weak))
+    fcntl.ioctl(fd, _EVIOCSFF, effect)
+    return int(struct.unpack_from("<h", effect, 2)[0])
+
+
+def erase_effect(fd: int, effect_id: int) -> None:
+    fcntl.ioctl(fd, _EVIOCRMFF, effect_id)
