@@ -16,6 +16,7 @@ from typing import Any
 
 READY_S = 20.0
 READY = "is ready after"
+PROGRAM = (sys.executable, "-m", "punktfunk.cli.main")
 PORT_OFFSETS = (-5, 0, 9, 10, 11, 21)
 
 
@@ -63,7 +64,7 @@ class HostProcess:
 
     def spawn(self) -> None:
         """Start without waiting."""
-        command = [*self._prefix, sys.executable, "-m", "punktfunk.cli.main", "serve", "--gamestream", "--config", str(self.config)]
+        command = [*self._prefix, *PROGRAM, "serve", "--gamestream", "--config", str(self.config)]
         command += ["--base-port", str(self.base_port), "--log-level", "debug", *self._flags]
         self._said_before = self.log().count(READY)
         with self.log_file.open("ab") as log:
@@ -78,7 +79,7 @@ class HostProcess:
     def command(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run another ``punktfunk-host`` command against it."""
         result = subprocess.run(
-            [sys.executable, "-m", "punktfunk.cli.main", *arguments, "--config", str(self.config)],
+            [*self._prefix, *PROGRAM, *arguments, "--config", str(self.config)],
             capture_output=True,
             text=True,
             timeout=30,
@@ -151,9 +152,9 @@ def _free(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def running_host(folder: Path, *flags: str) -> Iterator[HostProcess]:
+def running_host(folder: Path, *flags: str, prefix: Sequence[str] = ()) -> Iterator[HostProcess]:
     """A started host that is stopped at the end, cleanly or the test fails."""
-    host = HostProcess(folder, *flags).start()
+    host = HostProcess(folder, *flags, prefix=prefix).start()
     try:
         yield host
     except BaseException:
