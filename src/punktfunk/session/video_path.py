@@ -60,14 +60,14 @@ class VideoPath:
         with self._lock:
             self._want_keyframe(now_ns)
 
-    def invalidate(self, first: int, now_ns: int) -> None:
-        """The client lost wire frame ``first``: predict neither from it nor from any frame sent since."""
+    def invalidate(self, first: int, last: int, now_ns: int) -> None:
+        """The client lost wire frames ``first``..``last``: predict from none of them."""
         with self._lock:
-            if not self._ledger or first > next(reversed(self._ledger)):
+            newest = next(reversed(self._ledger), None)
+            if newest is None or first > newest:
                 return
-            source_first = self._ledger.get(first)
-            source_last = next(reversed(self._ledger.values()))
-        if source_first is None or not self._source.invalidate(source_first, source_last):
+            source_first, source_last = self._ledger.get(first), self._ledger.get(min(last, newest))
+        if source_first is None or source_last is None or not self._source.invalidate(source_first, source_last):
             self.request_keyframe(now_ns)
 
     def _want_keyframe(self, now_ns: int) -> None:

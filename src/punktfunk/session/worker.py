@@ -163,9 +163,9 @@ class Worker:
             case m.RequestKeyframe():
                 if self._path is not None:
                     self._path.request_keyframe(time.monotonic_ns())
-            case m.InvalidateFrames(first=first):
+            case m.InvalidateFrames(first=first, last=last):
                 if self._path is not None:
-                    self._path.invalidate(first, time.monotonic_ns())
+                    self._path.invalidate(first, last, time.monotonic_ns())
             case m.SetBitrate(kbps=kbps):
                 if self._source is not None:
                     self._source.set_bitrate(kbps)

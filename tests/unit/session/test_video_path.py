@@ -59,25 +59,26 @@ def streaming(can_invalidate: bool = True, frames: int = 10) -> tuple[VideoPath,
     return path, source, wire
 
 
-def test_a_loss_invalidates_everything_sent_since_in_the_sources_own_numbers() -> None:
+def test_a_loss_is_told_in_the_sources_own_numbers() -> None:
     path, source, _ = streaming()
-    path.invalidate(7, 10**9)
-    assert source.invalidated == [(1007, 1010)]
+    path.invalidate(7, 8, 10**9)
+    path.invalidate(9, 99, 10**9)
+    assert source.invalidated == [(1007, 1008), (1009, 1010)]
     assert source.keyframes == 0
 
 
 def test_a_source_that_cannot_is_asked_for_a_keyframe() -> None:
     path, source, _ = streaming(can_invalidate=False)
-    path.invalidate(7, 10**9)
+    path.invalidate(7, 7, 10**9)
     assert source.keyframes == 1
 
 
 def test_a_loss_beyond_memory_costs_a_keyframe_and_a_frame_never_sent_costs_nothing() -> None:
     path, source, _ = streaming(frames=LEDGER_FRAMES + 5)
-    path.invalidate(3, 10**12)
+    path.invalidate(3, 3, 10**12)
     assert (source.invalidated, source.keyframes) == ([], 1)
     path, source, _ = streaming()
-    path.invalidate(11, 10**9)
+    path.invalidate(11, 11, 10**9)
     assert (source.invalidated, source.keyframes) == ([], 0)
 
 
@@ -87,7 +88,7 @@ def test_the_ledger_follows_wire_numbers_when_frames_are_dropped_before_the_wire
     path.frame(frame(11), wire)
     wire.open = True
     path.frame(frame(12), wire)
-    path.invalidate(11, 10**9)
+    path.invalidate(11, 11, 10**9)
     assert source.invalidated == [(1012, 1012)]
     assert path.dropped == 1
 
