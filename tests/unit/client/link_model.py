@@ -17,7 +17,7 @@ HEADERS = 1500 / 1408
 
 @dataclass(frozen=True)
 class Scenario:
-    """``capacity`` gives kbit/s at a time, ``loss`` a share of packets; the queue holds ``queue_ms`` at the first rate."""
+    """``capacity`` gives kbit/s at a time, ``loss`` a share; the queue holds ``queue_ms`` at the first rate."""
 
     name: str
     capacity: Callable[[float], float]

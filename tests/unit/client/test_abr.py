@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,7 @@ def test_requests_are_spaced() -> None:
         if asked is not None:
             times.append(at)
             controller.bitrate_changed(asked, at + 0.01)
-    assert all(later - earlier >= 1.5 for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later - earlier >= 1.5 for earlier, later in pairwise(times))
 
 
 def test_two_equal_short_answers_teach_a_cap() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from punktfunk.client.jump_to_live import JumpToLive
 from punktfunk.client.loss_recovery import LossRecovery
 from punktfunk.client.punch import PunchSchedule
@@ -129,4 +131,4 @@ def test_punches_are_frequent_at_first() -> None:
     schedule = PunchSchedule(0.0)
     times = [ms / 100 for ms in range(1000) if schedule.poll(ms / 100)]
     assert len([t for t in times if t < 2.9]) == 15
-    assert [round(b - a, 2) for a, b in zip(times[14:], times[15:], strict=False)] == [2.0, 2.0, 2.0]
+    assert [round(b - a, 2) for a, b in pairwise(times[14:])] == [2.0, 2.0, 2.0]
