@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import select
@@ -147,7 +148,7 @@ class PadHub:
                 plugged.inputs = plugged.inputs.with_battery(event)
         now = self._clock()
         due = plugged.device.due()
-        self._device_call(event.pad, lambda: plugged.device.send(plugged.inputs, now))
+        self._device_call(event.pad, functools.partial(plugged.device.send, plugged.inputs, now))
         after = plugged.device.due()
         if after is not None and (due is None or after < due):
             self._wake()
@@ -255,14 +256,16 @@ class PadHub:
     def _serve(self, ready: set[int]) -> None:
         now = self._clock()
         for pad, plugged in list(self._pads.items()):
-            device = plugged.device
-            if device.fileno() in ready:
-                self._device_call(pad, lambda device=device: self._pass_on(device.read(now)))  # type: ignore[misc]
-            due = device.due() if pad in self._pads else None
-            if due is not None and due <= now:
-                self._device_call(pad, lambda device=device: self._pass_on(device.tick(now)))  # type: ignore[misc]
+            self._device_call(pad, functools.partial(self._serve_one, plugged.device, ready, now))
         for feedback in self._gate.flush(now):
             self._on_feedback(feedback)
+
+    def _serve_one(self, device: VirtualPad, ready: set[int], now: float) -> None:
+        if device.fileno() in ready:
+            self._pass_on(device.read(now))
+        due = device.due()
+        if due is not None and due <= now:
+            self._pass_on(device.tick(now))
 
 
 def open_node(node: Node) -> int:
