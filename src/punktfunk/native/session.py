@@ -132,13 +132,15 @@ class HostSession:
         self._deliver(self._input.expire(now))
 
     def park(self) -> None:
-        """The Hello waits for the operator; its owner watches the time."""
-        self._require(Stage.DECIDING)
+        """The Hello waits for the operator; its owner watches the time. Nothing happens if the session is over."""
+        if not self._answers(Stage.DECIDING):
+            return
         self.stage, self._deadline = Stage.PARKED, None
 
     def admit(self, welcome: Welcome, parts: SessionParts, now: float) -> None:
-        """Answer the Hello. The data socket must be bound by now."""
-        self._require(Stage.DECIDING, Stage.PARKED)
+        """Answer the Hello; the data socket must be bound by now. Nothing happens if the session is over."""
+        if not self._answers(Stage.DECIDING, Stage.PARKED):
+            return
         self.stage, self._deadline = Stage.STARTING, now + STAGE_TIMEOUT_S
         self._parts = parts
         self._control = LiveControl(parts)
@@ -307,6 +309,7 @@ class HostSession:
         if events:
             self._events.append(ev.InputReceived(tuple(events)))
 
-    def _require(self, *stages: Stage) -> None:
-        if self.stage not in stages:
+    def _answers(self, *stages: Stage) -> bool:
+        if self.stage not in (*stages, Stage.CLOSED):
             raise RuntimeError(f"not possible while {self.stage.value}")
+        return not self.closed

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable
 
 import spake2
+from spake2.ed25519_basic import NotOnCurve
 
 from punktfunk.wire.punktfunk1.control import SPAKE_MESSAGE_BYTES
 from punktfunk.wire.punktfunk1.errors import MalformedError
@@ -44,7 +45,7 @@ class _Side:
             raise MalformedError("spake", f"{len(message)} bytes instead of {SPAKE_MESSAGE_BYTES}")
         try:
             self._key = self._spake.finish(message)
-        except (spake2.SPAKEError, ValueError, AssertionError):
+        except (spake2.SPAKEError, NotOnCurve, ValueError, AssertionError):
             raise MalformedError("spake", "not a message of the other side") from None
 
     def _confirmation(self, label: bytes) -> bytes:
