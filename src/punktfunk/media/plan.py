@@ -1,0 +1,49 @@
+"""What the encoders are to produce: display mode, video and audio plans, neutral between the protocols."""
+
+from __future__ import annotations
+
+import msgspec
+
+from punktfunk.media.frames import Codec
+
+
+class Mode(msgspec.Struct, frozen=True):
+    """A display mode: pixels and refresh rate in thousandths of a hertz."""
+
+    width: int
+    height: int
+    refresh_mhz: int
+
+    @property
+    def refresh_hz(self) -> float:
+        """Refresh rate in hertz."""
+        return self.refresh_mhz / 1000
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}@{self.refresh_hz:g}"
+
+
+class VideoPlan(msgspec.Struct, frozen=True):
+    """What the encoder is to produce. ``max_reference_frames`` 0 = no limit; ``color_space`` is bt601, bt709 or bt2020."""
+
+    mode: Mode
+    codec: Codec = Codec.H264
+    bitrate_kbps: int = 20_000
+    bit_depth: int = 8
+    chroma_444: bool = False
+    full_range: bool = False
+    color_space: str = "bt709"
+    hdr: bool = False
+    slices_per_frame: int = 1
+    max_reference_frames: int = 0
+
+
+class AudioPlan(msgspec.Struct, frozen=True):
+    """An Opus (multistream) layout. Channel order FL FR FC LFE BL BR SL SR; ``packet_ms`` is 5 or 10."""
+
+    channels: int = 2
+    streams: int = 1
+    coupled: int = 1
+    mapping: tuple[int, ...] = (0, 1)
+    bitrate_bps: int = 96_000
+    packet_ms: int = 5
