@@ -50,11 +50,12 @@ def test_a_report_that_comes_after_the_recovery_costs_nothing() -> None:
     assert ledger.lose(8, 9) is None
 
 
-def test_losing_the_recovery_too_goes_back_before_the_first_loss() -> None:
+def test_a_lost_recovery_is_what_the_encoder_is_told_of() -> None:
+    """Being told again of frames that it leaves out already makes no encoder leave out the recovery."""
     ledger = ledger_of(10)
     ledger.lose(8, 8)
     ledger.add(10, 7, keyframe=False)
-    assert ledger.lose(10, 10) == 8
+    assert ledger.lose(8, 10) == 10
     assert ledger.add(11, 10, keyframe=False)[1] is FrameKind.DELTA
     assert ledger.add(12, 6, keyframe=False)[1] is FrameKind.RECOVERY
 

@@ -20,6 +20,7 @@ class _Frame:
     encoder_id: int
     reference: int
     clean: bool
+    recovery: bool = False
 
 
 class ReferenceLedger:
@@ -56,8 +57,8 @@ class ReferenceLedger:
         self._remember(frame)
         if keyframe:
             return frame.source_id, FrameKind.KEY
-        recovered = clean and previous is not None and not previous.clean
-        return frame.source_id, FrameKind.RECOVERY if recovered else FrameKind.DELTA
+        frame.recovery = clean and previous is not None and not previous.clean
+        return frame.source_id, FrameKind.RECOVERY if frame.recovery else FrameKind.DELTA
 
     def lose(self, first: int, last: int) -> int | None:
         """The peer lost source frames ``first``..``last``: the encoder id to leave out of predictions (with all later
@@ -70,8 +71,12 @@ class ReferenceLedger:
         if first < oldest and not self._starts_with_keyframe():
             raise LookupError(f"frame {first} is older than the {len(self._frames)} that are remembered")
         self._spoil(first, last)
-        run = itertools.takewhile(lambda frame: not frame.clean, reversed(self._frames.values()))
-        return next((frame.encoder_id for frame in reversed(list(run))), None)
+        first_spoiled: _Frame | None = None
+        for frame in itertools.takewhile(lambda frame: not frame.clean, reversed(self._frames.values())):
+            first_spoiled = frame
+            if frame.recovery:  # what came before it is left out already, and an encoder ignores being told again
+                break
+        return first_spoiled.encoder_id if first_spoiled is not None else None
 
     def _starts_with_keyframe(self) -> bool:
         return next(iter(self._frames.values())).reference < 0
