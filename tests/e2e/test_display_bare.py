@@ -35,8 +35,8 @@ def test_text_reaches_a_program_and_its_picture_comes(tmp_path: Path) -> None:
 
 async def stream(folder: Path) -> None:
     from punktfunk.input.events import TextTyped
+    from punktfunk.input.injector import open_injector
     from punktfunk.media.frames import EncodedFrame, FrameKind
-    from punktfunk.media.injector import open_injector
     from punktfunk.media.plan import Mode, VideoPlan
     from punktfunk.media.video_source import open_source
     from punktfunk.session.desktops.bare import BareDesktop
@@ -52,7 +52,7 @@ async def stream(folder: Path) -> None:
     info = await asyncio.to_thread(source.start, VideoPlan(mode), frames.append)
     assert info.mode == mode
     assert frames[0].kind is FrameKind.KEY
-    injector = open_injector(desktop.target, source, mode, lambda _feedback: None)
+    injector = open_injector(source)
     await asyncio.sleep(2)
     injector.inject(TextTyped("Grüße €漢\n"))
     await asyncio.sleep(1)

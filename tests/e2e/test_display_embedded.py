@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 pytest.importorskip("pixelflux")
 
 from punktfunk.input.events import ButtonChanged, KeyChanged, PointerPlaced, TextTyped
+from punktfunk.input.injector import Injector, open_injector
 from punktfunk.media.frames import EncodedFrame, FrameKind
-from punktfunk.media.injector import Injector, open_injector
 from punktfunk.media.plan import Mode, VideoPlan
 from punktfunk.media.video_source import SourceLost, VideoSource, open_source
 from punktfunk.session.desktops.embedded import SwayDesktop
@@ -104,7 +104,7 @@ async def source(desktop: SwayDesktop, viewer: Viewer) -> AsyncIterator[VideoSou
 
 @pytest.fixture(scope="module")
 def injector(desktop: SwayDesktop, source: VideoSource) -> Injector:
-    return open_injector(desktop.target, source, MODE, lambda _feedback: None)
+    return open_injector(source)
 
 
 async def until(condition: Callable[[], object], what: str) -> None:

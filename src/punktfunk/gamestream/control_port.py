@@ -31,6 +31,8 @@ class ControlPort:
         self._on_event = on_event
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._loop.add_reader(self._sock, self._readable)
 
     def send(self, peer: int, message: bytes) -> bool:
@@ -50,9 +52,9 @@ class ControlPort:
 
     async def close(self, grace_s: float) -> None:
         """Let last words arrive for at most ``grace_s``, then close the socket."""
-        deadline = self._loop.time() + grace_s
-        while self._enet.next_timeout(_now_ms()) is not None and self._loop.time() < deadline:
-            await asyncio.sleep(0.01)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace_s):
+                await self._idle.wait()
         if self._timer is not None:
             self._timer.cancel()
         self._loop.remove_reader(self._sock)
@@ -89,7 +91,10 @@ class ControlPort:
             self._timer.cancel()
             self._timer = None
         due_ms = self._enet.next_timeout(now_ms)
-        if due_ms is not None:
+        if due_ms is None:
+            self._idle.set()
+        else:
+            self._idle.clear()
             self._timer = self._loop.call_later(max(1, due_ms - now_ms) / 1000, self._tick)
 
 

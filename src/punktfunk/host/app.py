@@ -16,7 +16,7 @@ from punktfunk.discovery.mdns import MdnsPublisher, gamestream_advert
 from punktfunk.discovery.network import routed_address
 from punktfunk.gamestream.connection import WORKER_MODULE
 from punktfunk.gamestream.plane import GameStreamPlane
-from punktfunk.gamestream.stream_plan import Encryption, StreamOffer
+from punktfunk.gamestream.stream_plan import Encryption, HostFeatures, StreamOffer
 from punktfunk.host.capabilities import VideoFacts, find_video_facts
 from punktfunk.host.control_handlers import ControlHandlers
 from punktfunk.host.control_socket import ControlServer
@@ -98,7 +98,9 @@ class Host:
             find_video_facts(settings.display.kind, settings.video), self._open_sound(user, runtime)
         )
         look = LookSettings(command=settings.display.desktop_command, wallpaper=settings.display.wallpaper)
-        self.desktop = choose_desktop(settings.display.kind, runtime, look)
+        self.desktop = choose_desktop(
+            settings.display.kind, runtime, look, keyboard_layout=settings.display.keyboard_layout
+        )
         pool = WorkerPool(_worker_environment(user, runtime.path))
         self._exits.push_async_callback(pool.close)
         surroundings = Surroundings(self.desktop.make, self._sound_opener(), pool, user if _is_other(user) else None)
@@ -128,6 +130,7 @@ class Host:
             apps=settings.apps,
             offer=StreamOffer(
                 codecs=self.video.codecs,
+                features=HostFeatures.NONE,
                 reference_invalidation=self.video.reference_invalidation,
                 supported=supported,
                 required=required if settings.gamestream.encryption == "required" else Encryption.NONE,

@@ -89,7 +89,7 @@ class DisplaySettings(msgspec.Struct, frozen=True, kw_only=True):
     """What is streamed."""
 
     kind: Annotated[
-        Literal["auto", "embedded", "x11", "synthetic"],
+        Literal["auto", "embedded", "bare", "synthetic"],
         Meta(description="Display of a session; auto takes the best one that this machine can do."),
     ] = "auto"
     desktop_command: Annotated[
@@ -99,6 +99,9 @@ class DisplaySettings(msgspec.Struct, frozen=True, kw_only=True):
         str, Meta(description="Account that desktops run as when the host runs as root. Empty: punktfunk-desktop.")
     ] = ""
     wallpaper: Annotated[str, Meta(description="Picture behind the built-in desktop. Empty: the built-in one.")] = ""
+    keyboard_layout: Annotated[
+        str, Meta(pattern="^[a-z]{2,20}$", description="XKB layout of the sessions' keyboards, such as us, de or fr.")
+    ] = "us"
 
 
 class AudioSettings(msgspec.Struct, frozen=True, kw_only=True):

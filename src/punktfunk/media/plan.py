@@ -24,7 +24,7 @@ class Mode(msgspec.Struct, frozen=True):
 
 
 class VideoPlan(msgspec.Struct, frozen=True):
-    """What the encoder is to produce. ``max_reference_frames`` 0 = no limit; ``color_space`` is bt601, bt709 or bt2020."""
+    """What the encoder is to produce. ``max_reference_frames`` 0 = no limit; ``color_space``: bt601, bt709, bt2020."""
 
     mode: Mode
     codec: Codec = Codec.H264

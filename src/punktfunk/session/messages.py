@@ -88,7 +88,7 @@ class SetBitrate(_Message, frozen=True, tag=True):
 
 
 class Reconfigure(_Message, frozen=True, tag=True):
-    """New mode; the desktop already runs it."""
+    """New mode: the capture makes the desktop follow it."""
 
     video: VideoPlan
 

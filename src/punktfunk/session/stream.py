@@ -145,7 +145,7 @@ class Stream:
         self._tell(m.SetBitrate(kbps))
 
     def reconfigure(self, video: VideoPlan) -> None:
-        """New mode; the desktop already runs it."""
+        """New mode: the capture makes the desktop follow it. ``on_reconfigured`` tells when pictures have it."""
         self._video = video
         self._tell(m.Reconfigure(video))
 
@@ -180,6 +180,7 @@ class Stream:
                 started.set_result(message)
             elif isinstance(message, m.Started):
                 self.started = message
+                self.on_live()
                 self.on_reconfigured(message)
             elif isinstance(message, m.PlaneReport):
                 self.on_report(message.data)

@@ -23,9 +23,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from punktfunk.input.events import Feedback
+from punktfunk.input.injector import Injector, open_injector
 from punktfunk.media.audio import AudioCapture, ToneCapture
 from punktfunk.media.frames import OpusPacket
-from punktfunk.media.injector import Injector, open_injector
 from punktfunk.media.plan import VideoPlan
 from punktfunk.media.video_source import SourceLost, Synthetic, VideoSource, open_source
 from punktfunk.session import messages as m
@@ -198,7 +198,7 @@ class Worker:
         video, self._audio_out = self._video, _ = self._plane.open(setup)
         self._started_ns = time.monotonic_ns()
         info = source.start(c.video, lambda frame: path.frame(frame, video))
-        self._injector = open_injector(c.display, source, info.mode, self._send_feedback)
+        self._injector = open_injector(source)
         if c.audio is not None:
             if c.audio_target is not None:
                 self._audio = AudioCapture(c.audio_target, c.audio)

@@ -31,10 +31,13 @@ class BareDesktop:
     ``command`` (default: a terminal) is the program that is started whenever a worker brings the compositor.
     """
 
-    def __init__(self, runtime: RuntimeDir, environment: dict[str, str], command: str = "") -> None:
+    def __init__(
+        self, runtime: RuntimeDir, environment: dict[str, str], command: str = "", *, keyboard_layout: str = "us"
+    ) -> None:
         self._runtime = runtime
         self._session_environment = environment
         self._command = command or Programs.installed().terminal
+        self._layout = keyboard_layout
         self._folder: Path | None = None
         self._guest: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
@@ -43,7 +46,7 @@ class BareDesktop:
     def target(self) -> OwnCompositor:
         """The compositor that the worker is to bring."""
         assert self._folder is not None
-        return OwnCompositor(str(self._folder / _SOCKET))
+        return OwnCompositor(str(self._folder / _SOCKET), self._layout)
 
     @property
     def environment(self) -> dict[str, str]:

@@ -23,7 +23,12 @@ class DesktopChoice:
 
 
 def choose_desktop(
-    kind: str, runtime: RuntimeDir, look: LookSettings, *, which: Callable[[str], str | None] = shutil.which
+    kind: str,
+    runtime: RuntimeDir,
+    look: LookSettings,
+    *,
+    keyboard_layout: str = "us",
+    which: Callable[[str], str | None] = shutil.which,
 ) -> DesktopChoice:
     """The choice for a setting on this machine. ``runtime`` belongs to the user that desktops run as.
 
@@ -36,7 +41,7 @@ def choose_desktop(
         return DesktopChoice(
             "embedded",
             "a headless sway of the session's own",
-            lambda _id, environment: SwayDesktop(runtime, environment, look),
+            lambda _id, environment: SwayDesktop(runtime, environment, look, keyboard_layout=keyboard_layout),
         )
     if kind == "embedded":
         raise DesktopError(f"the embedded desktop cannot be had: {obstacle}")
@@ -44,7 +49,7 @@ def choose_desktop(
         return DesktopChoice(
             "bare",
             f"only programs without a desktop around them: {obstacle or 'display.kind asks for it'}",
-            lambda _id, environment: BareDesktop(runtime, environment, look.command),
+            lambda _id, environment: BareDesktop(runtime, environment, look.command, keyboard_layout=keyboard_layout),
         )
     raise DesktopError(f"there is no display of kind {kind!r}")
 

@@ -18,8 +18,7 @@ from punktfunk.input.events import (
     TextTyped,
     Touched,
 )
-from punktfunk.media.injector import MAX_HELD_BUTTONS, MAX_KEY_CODE, DeafInjector, SeatInjector, open_injector
-from punktfunk.media.plan import Mode
+from punktfunk.input.injector import MAX_HELD_BUTTONS, MAX_KEY_CODE, DeafInjector, SeatInjector, open_injector
 from punktfunk.media.video_source import Synthetic, open_source
 
 SHIFT, CTRL, KEY_A = 42, 29, 30
@@ -178,7 +177,7 @@ def test_flood_of_keys_and_buttons_holds_a_bounded_number_and_all_are_released(s
 
 def test_the_test_pattern_takes_no_input() -> None:
     source = open_source(Synthetic())
-    injector = open_injector(Synthetic(), source, Mode(640, 480, 60_000), lambda _feedback: None)
+    injector = open_injector(source)
     assert isinstance(injector, DeafInjector)
     injector.inject(KeyChanged(KEY_A, True))
     injector.release_all()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 from punktfunk.input.events import (
     ButtonChanged,
     ContactPhase,
-    Feedback,
     InputEvent,
     KeyChanged,
     PenMoved,
@@ -18,8 +16,6 @@ from punktfunk.input.events import (
     TextTyped,
     Touched,
 )
-from punktfunk.media.plan import Mode
-from punktfunk.media.video_source import DisplayTarget, VideoSource
 
 MAX_KEY_CODE = 247
 """Largest evdev code with a place in an XKB keymap that X11 programs understand (keycode 255)."""
@@ -194,8 +190,6 @@ class DeafInjector:
         """Nothing is held."""
 
 
-def open_injector(
-    target: DisplayTarget, source: VideoSource, mode: Mode, on_feedback: Callable[[tuple[Feedback, ...]], None]
-) -> Injector:
-    """The injector for a started source. ``on_feedback`` takes what programs send back to controllers."""
+def open_injector(source: object) -> Injector:
+    """The injector for what is captured: through its seat where it has one."""
     return SeatInjector(source.seat) if isinstance(source, HasSeat) else DeafInjector()
