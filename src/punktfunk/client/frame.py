@@ -100,6 +100,12 @@ class Frame:
         """Data shards that FEC gave back."""
         return sum(block.recovered for block in self._blocks.values())
 
+    @property
+    def fec_percent(self) -> float:
+        """Recovery shards per hundred data shards, as the headers state them."""
+        data = sum(block.data_shards for block in self._blocks.values())
+        return 100 * sum(block.recovery_shards for block in self._blocks.values()) / data
+
     def block(self, header: PacketHeader, signature: bytes) -> Block | None:
         """The block of a packet, opened if need be; None if the packet contradicts the frame."""
         sliced = bool(header.user_flags & FrameFlags.SLICE_STREAM)

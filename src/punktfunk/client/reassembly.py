@@ -24,13 +24,14 @@ _FAST = struct.Struct("<8xI4x16sHHB")
 
 @dataclass(frozen=True, slots=True)
 class AccessUnit:
-    """One whole access unit. ``recovered`` shards of it came from FEC."""
+    """One whole access unit. ``recovered`` shards of it came from FEC, of which it carried ``fec_percent``."""
 
     frame_index: int
     pts_ns: int
     flags: FrameFlags
     data: bytes
     recovered: int
+    fec_percent: float = 0.0
 
 
 @dataclass(slots=True)
@@ -44,6 +45,8 @@ class ReassemblyStatistics:
     recovered: int = 0
     delivered: int = 0
     dropped: int = 0
+    newest_dropped: int | None = None
+    """The index of the newest frame among ``dropped``."""
 
 
 class Reassembler:
@@ -129,7 +132,8 @@ class Reassembler:
     def _advance(self, ahead: int, header: PacketHeader) -> None:
         """The window moves: frames skipped so far are awaited, old ones are given up."""
         assert self._newest is not None
-        self.statistics.dropped += max(0, ahead - 1 - WINDOW_FRAMES)
+        if ahead - 1 > WINDOW_FRAMES:
+            self._count_drop((header.frame_index - WINDOW_FRAMES - 1) % _U32, ahead - 1 - WINDOW_FRAMES)
         for skipped in range(max(1, ahead - WINDOW_FRAMES), ahead):
             self._unseen[(self._newest + skipped) % _U32] = header.pts_ns
         self._newest = header.frame_index
@@ -142,7 +146,7 @@ class Reassembler:
                 break
             del self._unseen[index]
             self._remember(index, delivered=False)
-            self.statistics.dropped += 1
+            self._count_drop(index)
 
     def _expired(self, index: int, pts_ns: int) -> bool:
         return self._behind(index) > -1 and (
@@ -161,11 +165,18 @@ class Reassembler:
         recovered = frame.recovered
         self.statistics.recovered += recovered
         self.statistics.delivered += 1
-        return AccessUnit(index, frame.pts_ns, frame.flags, data, recovered)
+        return AccessUnit(index, frame.pts_ns, frame.flags, data, recovered, frame.fec_percent)
 
     def _abandon(self, index: int) -> None:
         self._remove(index, delivered=False)
-        self.statistics.dropped += 1
+        self._count_drop(index)
+
+    def _count_drop(self, newest: int, count: int = 1) -> None:
+        statistics = self.statistics
+        statistics.dropped += count
+        known = statistics.newest_dropped
+        if known is None or (newest - known) % _U32 < _U32 // 2:
+            statistics.newest_dropped = newest
 
     def _remove(self, index: int, *, delivered: bool) -> None:
         self._held_bytes -= self._frames.pop(index).held_bytes

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from punktfunk.client.in_order import InOrder
 from punktfunk.client.jump_to_live import JumpToLive
 from punktfunk.client.loss_recovery import LossRecovery
 from punktfunk.client.punch import PunchSchedule
+from punktfunk.client.reassembly import AccessUnit
 from punktfunk.client.rumble import RumbleLevel, RumbleTimer
 from punktfunk.wire.punktfunk1.messages import RequestKeyframe, RfiRequest
 from punktfunk.wire.punktfunk1.pad_feedback import Rumble
@@ -88,10 +90,57 @@ def test_two_recovery_points_heal_and_extend_patience() -> None:
 
 def test_dropped_frames_and_decoder_failures_are_throttled() -> None:
     recovery = running()
-    assert recovery.frames_dropped(2.0) == [RequestKeyframe()]
+    assert recovery.frames_dropped(0, 1.9) == []
+    assert not recovery.holding
+    assert recovery.frames_dropped(1, 2.0) == [RequestKeyframe()]
     assert recovery.decoder_failed(2.05) == []
     assert recovery.poll(2.1) == [RequestKeyframe()]
     assert recovery.requests == 2
+
+
+def unit(index: int) -> AccessUnit:
+    return AccessUnit(index, index, P, b"", 0)
+
+
+def numbers(units: list[AccessUnit]) -> list[int]:
+    return [u.frame_index for u in units]
+
+
+def test_nothing_waits_until_a_frame_was_late() -> None:
+    order = InOrder()
+    assert [numbers(order.push(unit(i), i / 60)) for i in (0, 1, 3, 4)] == [[0], [1], [3], [4]]
+    assert order.wait_s == 0.0
+    assert numbers(order.push(unit(2), 3 / 60 + 0.01)) == []
+    assert order.stragglers == 1
+    assert 0.0125 <= order.wait_s <= 0.03
+
+
+def test_late_frames_are_waited_for_once_known() -> None:
+    order = InOrder()
+    for index, at in ((0, 0.0), (2, 0.1), (1, 0.11)):
+        order.push(unit(index), at)
+    assert numbers(order.push(unit(4), 0.2)) == []
+    assert order.next_deadline() == 0.2 + order.wait_s
+    assert numbers(order.push(unit(3), 0.21)) == [3, 4]
+    assert numbers(order.push(unit(6), 0.3)) == []
+    assert numbers(order.poll(0.3 + order.wait_s)) == [6]
+
+
+def test_waiting_is_bounded_and_forgotten() -> None:
+    order = InOrder()
+    for index, at in ((0, 0.0), (2, 0.1), (1, 5.0)):
+        order.push(unit(index), at)
+    assert order.wait_s == 0.03
+    released = [numbers(order.push(unit(4 + i), 5.01)) for i in range(9)]
+    assert released[-1] == list(range(4, 13))
+    for _ in range(6):
+        order.poll(order._learnt + 10.1)
+    assert order.wait_s == 0.0
+
+
+def test_order_survives_the_wrap() -> None:
+    order = InOrder()
+    assert [numbers(order.push(unit(i % 2**32), 0.0)) for i in (2**32 - 1, 2**32)] == [[2**32 - 1], [0]]
 
 
 def test_jump_to_live_needs_persistence_and_rests() -> None:

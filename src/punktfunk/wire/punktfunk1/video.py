@@ -56,6 +56,7 @@ HEADER_DTYPE = np.dtype(
 class FrameFlags(enum.IntFlag, boundary=enum.KEEP):
     """``user_flags`` of the header (§5.3); KEYFRAME is the bit that the reference calls SOF."""
 
+    NONE = 0
     PICTURE = 0x01
     KEYFRAME = 0x04
     PROBE = 0x08
