@@ -146,7 +146,7 @@ class Stream:
         statistics = self.receiver.reassembler.statistics
         if statistics.dropped > self.dropped:
             self.dropped = statistics.dropped
-            self.request(self.recovery.frames_dropped(statistics.newest_dropped or 0, self.now))
+            self.request(self.recovery.frames_given_up(statistics.newest_dropped or 0, self.now))
         self.request(self.recovery.poll(self.now))
         if self.now < self.window.due:
             return
@@ -221,8 +221,8 @@ def main() -> None:
         stream = Stream(case).run()
         longest = max(stream.stalls, default=0.0)
         print(
-            f"{case.name:<30} shown {stream.share:>6.1%}  stalls {len(stream.stalls):>2} (longest {longest * 1000:>4.0f} ms)"
-            f"  keyframes {stream.keyframes}  FEC {stream.fec.percent:>2} %  {stream.kbps} kbit/s"
+            f"{case.name:<30} shown {stream.share:>6.1%}  stalls {len(stream.stalls):>2}"
+            f" (longest {longest * 1000:>4.0f} ms)  keyframes {stream.keyframes}  FEC {stream.fec.percent:>2} %  {stream.kbps} kbit/s"
         )
 
 

@@ -46,13 +46,17 @@ class LossRecovery:
         self._heal(flags, now)
         return self.poll(now)
 
-    def frames_dropped(self, newest: int, now: float) -> list[Request]:
+    def frames_dropped(self, now: float) -> list[Request]:
+        """Frames were thrown away on this side, so what follows has no references."""
+        self._hold(now)
+        return self._want_keyframe(now)
+
+    def frames_given_up(self, newest: int, now: float) -> list[Request]:
         """The receiver gave frames up, ``newest`` the last of them. What a later frame has shown to be missing was
         asked for then, and may have healed since: only news counts."""
         if self._expected is not None and (newest - self._expected) % _U32 >= _U32 // 2:
             return []
-        self._hold(now)
-        return self._want_keyframe(now)
+        return self.frames_dropped(now)
 
     def decoder_failed(self, now: float) -> list[Request]:
         """The decoder refused a frame."""

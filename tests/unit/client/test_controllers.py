@@ -90,9 +90,9 @@ def test_two_recovery_points_heal_and_extend_patience() -> None:
 
 def test_dropped_frames_and_decoder_failures_are_throttled() -> None:
     recovery = running()
-    assert recovery.frames_dropped(0, 1.9) == []
+    assert recovery.frames_given_up(0, 1.9) == []
     assert not recovery.holding
-    assert recovery.frames_dropped(1, 2.0) == [RequestKeyframe()]
+    assert recovery.frames_given_up(1, 2.0) == [RequestKeyframe()]
     assert recovery.decoder_failed(2.05) == []
     assert recovery.poll(2.1) == [RequestKeyframe()]
     assert recovery.requests == 2
