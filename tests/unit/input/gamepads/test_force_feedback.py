@@ -1,0 +1,130 @@
+"""Effects in, two motor levels out, at times given by the test."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from punktfunk.input.gamepads.force_feedback import (
+    FF_CONSTANT,
+    FF_PERIODIC,
+    FF_RUMBLE,
+    FF_SINE,
+    MAX_EFFECTS,
+    MAX_LEVEL,
+    Effect,
+    Envelope,
+    MalformedEffect,
+    Mixer,
+    parse_effect,
+)
+
+HALF = 0x8000
+
+
+def raw_effect(kind: int, body: bytes, effect_id: int = 0, length_ms: int = 100, delay_ms: int = 0) -> bytes:
+    head = struct.pack("<HhHHHHHxx", kind, effect_id, 0, 0, 0, length_ms, delay_ms)
+    return (head + body).ljust(48, b"\0")
+
+
+def rumble(low: float = 1.0, high: float = 0.0, length: float = 0.1, delay: float = 0.0, number: int = 0) -> Effect:
+    return Effect(number, low, high, length, delay)
+
+
+def test_a_rumble_effect_is_two_motors() -> None:
+    effect = parse_effect(raw_effect(FF_RUMBLE, struct.pack("<HH", 0xFFFF, 0), 3, 250, 50))
+    assert effect == Effect(3, 1.0, 0.0, 0.25, 0.05)
+
+
+def test_a_periodic_effect_drives_both_motors_with_its_envelope() -> None:
+    body = struct.pack("<HHhhH4H", FF_SINE, 20, -0x7FFF, 0, 0, 10, 0, 20, 0x7FFF)
+    assert parse_effect(raw_effect(FF_PERIODIC, body)) == Effect(0, 1.0, 1.0, 0.1, 0.0, Envelope(0.01, 0.0, 0.02, 1.0))
+
+
+def test_a_constant_effect_drives_both_motors() -> None:
+    assert parse_effect(raw_effect(FF_CONSTANT, struct.pack("<h4H", 0x7FFF, 0, 0, 0, 0))).low == 1.0
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        bytes(20),
+        raw_effect(0x53, b""),
+        raw_effect(FF_RUMBLE, b"", effect_id=-1),
+        raw_effect(FF_RUMBLE, b"", effect_id=MAX_EFFECTS),
+    ],
+)
+def test_what_cannot_be_played_is_refused(data: bytes) -> None:
+    with pytest.raises(MalformedEffect):
+        parse_effect(data)
+
+
+def test_an_effect_lasts_as_long_as_it_says() -> None:
+    mixer = Mixer()
+    mixer.upload(rumble(0.5, 1.0), 0.0)
+    assert mixer.levels(0.0) == (0, 0)
+    mixer.play(0, 1, 10.0)
+    assert mixer.levels(10.0) == (HALF, MAX_LEVEL)
+    assert mixer.changes_at() == 10.1
+    assert mixer.levels(10.2) == (0, 0)
+    assert mixer.changes_at() is None
+
+
+def test_a_delay_comes_before_every_repetition() -> None:
+    mixer = Mixer()
+    mixer.upload(rumble(length=1.0, delay=0.5), 0.0)
+    mixer.play(0, 2, 0.0)
+    seen = [mixer.levels(time)[0] > 0 for time in (0.0, 0.4, 0.6, 1.4, 1.6, 2.1, 2.9, 3.1)]
+    assert seen == [False, False, True, True, False, True, True, False]
+
+
+def test_an_effect_without_length_plays_until_it_is_stopped() -> None:
+    mixer = Mixer()
+    mixer.upload(rumble(length=0.0), 0.0)
+    mixer.play(0, 1, 0.0)
+    assert mixer.levels(1e6) == (MAX_LEVEL, 0)
+    assert mixer.changes_at() is None
+    mixer.play(0, 0, 1e6)
+    assert mixer.levels(1e6) == (0, 0)
+
+
+def test_effects_add_up_to_the_motors_limit_and_gain_scales_them() -> None:
+    mixer = Mixer()
+    mixer.upload(rumble(0.25, 0.75, number=0), 0.0)
+    mixer.upload(rumble(0.25, 0.75, number=1), 0.0)
+    mixer.play(0, 1, 0.0)
+    mixer.play(1, 1, 0.0)
+    assert mixer.levels(0.0) == (HALF, MAX_LEVEL)
+    mixer.set_gain(0x8000)
+    assert mixer.levels(0.0)[0] == pytest.approx(HALF / 2, abs=1)
+    mixer.set_gain(-5)
+    assert mixer.levels(0.0) == (0, 0)
+
+
+def test_an_envelope_swells_and_fades() -> None:
+    mixer = Mixer()
+    mixer.upload(Effect(0, 1.0, 1.0, 1.0, 0.0, Envelope(0.2, 0.0, 0.2, 0.0)), 0.0)
+    mixer.play(0, 1, 0.0)
+    levels = [mixer.levels(time)[0] / MAX_LEVEL for time in (0.0, 0.1, 0.2, 0.8, 0.9)]
+    assert levels == pytest.approx([0.0, 0.5, 1.0, 1.0, 0.5], abs=0.01)
+
+
+def test_a_new_shape_starts_over() -> None:
+    mixer = Mixer()
+    mixer.upload(rumble(), 0.0)
+    mixer.play(0, 1, 0.0)
+    mixer.upload(rumble(0.5), 0.09)
+    assert mixer.levels(0.15) == (HALF, 0)
+
+
+def test_erased_and_unknown_effects_are_silent() -> None:
+    mixer = Mixer()
+    mixer.upload(rumble(), 0.0)
+    mixer.play(0, 1, 0.0)
+    mixer.erase(0)
+    mixer.play(0, 1, 0.0)
+    mixer.play(7, 1, 0.0)
+    mixer.erase(9)
+    assert mixer.levels(0.0) == (0, 0)
