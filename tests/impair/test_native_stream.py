@@ -222,7 +222,8 @@ def main() -> None:
         longest = max(stream.stalls, default=0.0)
         print(
             f"{case.name:<30} shown {stream.share:>6.1%}  stalls {len(stream.stalls):>2}"
-            f" (longest {longest * 1000:>4.0f} ms)  keyframes {stream.keyframes}  FEC {stream.fec.percent:>2} %  {stream.kbps} kbit/s"
+            f" (longest {longest * 1000:>4.0f} ms)  keyframes {stream.keyframes}"
+            f"  FEC {stream.fec.percent:>2} %  {stream.kbps} kbit/s"
         )
 
 
