@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from punktfunk.gamestream.adaptive_fec import AdaptiveFec
 from punktfunk.gamestream.control import (
     ClientMessage,
+    FrameFecStatus,
     HdrMode,
     InvalidateReferenceFrames,
     RequestIdr,
@@ -22,7 +24,7 @@ from punktfunk.gamestream.http_api import Caller
 from punktfunk.gamestream.launch import LaunchRequest, StreamRefused
 from punktfunk.gamestream.media_ports import PingWaiter
 from punktfunk.gamestream.stream_plan import Encryption, StreamPlan
-from punktfunk.gamestream.transport import GameStreamTransport
+from punktfunk.gamestream.transport import GameStreamTransport, SetFec
 from punktfunk.input.events import Feedback, InputEvent
 from punktfunk.media.plan import AudioPlan
 from punktfunk.session.messages import Address
@@ -63,6 +65,8 @@ class Connection:
         self._video_endpoint: Address | None = None
         self._audio_endpoint: Address | None = None
         self._started_at = 0.0
+        self._agreed_kbps = 0
+        self._fec: AdaptiveFec | None = None
         self.waiter = PingWaiter(
             self.ping_payload.encode(), self.caller.address, self._video_ping, self._audio_ping, legacy=True
         )
@@ -91,6 +95,8 @@ class Connection:
         self._control = ControlSession(self.launch.key, v2=bool(encryption & Encryption.CONTROL_V2), now_ms=_now_ms())
         self._started_at = time.monotonic()
         self.stream = stream
+        self._agreed_kbps = plan.video.bitrate_kbps
+        self._fec = AdaptiveFec(transport.fec_percentage, plan.video.mode.refresh_hz)
         if self._video_endpoint is not None:
             stream.set_video_endpoint(self._video_endpoint)
         if self._audio_endpoint is not None:
@@ -118,6 +124,17 @@ class Connection:
     def is_authentic(self, data: bytes) -> bool:
         """Whether a message from another address really is this client's."""
         return self._control is not None and self._control.is_authentic(data)
+
+    def tick(self, now: float) -> None:
+        """Once a second: parity follows the losses that the client reports."""
+        stream, fec = self.stream, self._fec
+        if stream is None or fec is None or not fec.base:
+            return
+        if fec.update(now, stream.statistics.video_packets):
+            log.info("%s: parity is %d %% now", self.caller.device.name, fec.percentage)
+            stream.set_bitrate(fec.bitrate_kbps(self._agreed_kbps))
+        # Told every second, because a worker that took over knows only the base.
+        stream.command(msgspec.msgpack.encode(SetFec(fec.percentage)))
 
     def expired(self, now: float) -> str | None:
         """Why the connection is to be given up, None when all is well."""
@@ -153,6 +170,9 @@ class Connection:
                     stream.invalidate(first, last)
                 else:
                     stream.request_keyframe()
+            case FrameFecStatus(missing_before_highest=missing):
+                if self._fec is not None:
+                    self._fec.lost(missing)
             case _:
                 pass
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from punktfunk.gamestream.enet.events import Address, EnetError, EnetEvent
 from punktfunk.gamestream.enet.host import EnetHost
 from punktfunk.gamestream.enet.limits import MAX_DATAGRAM_BYTES
-from punktfunk.gamestream.media_ports import READS_PER_WAKE, bind_udp
+from punktfunk.gamestream.media_ports import READS_PER_WAKE
+from punktfunk.wire.udp import bind_udp
 
 
 class ControlPort:

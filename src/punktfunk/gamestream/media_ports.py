@@ -7,13 +7,13 @@ port that received the ping; only this side reads.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hmac
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from punktfunk.session.messages import Address
+from punktfunk.wire.udp import bind_udp
 
 PING_PAYLOAD_BYTES = 16
 LEGACY_PING = b"PING"
@@ -55,30 +55,6 @@ def find_waiter(waiters: tuple[PingWaiter, ...], datagram: bytes, ip: str) -> Pi
         if waiter.legacy and datagram == LEGACY_PING:
             return waiter
     return None
-
-
-def bind_udp(address: str, port: int) -> socket.socket:
-    """A non-blocking UDP socket; the empty address is every address, IPv4 and, where the machine has it, IPv6."""
-    if address:
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        return _bound(family, address, port)
-    if socket.has_dualstack_ipv6():
-        with contextlib.suppress(OSError):
-            return _bound(socket.AF_INET6, "::", port)
-    return _bound(socket.AF_INET, "0.0.0.0", port)
-
-
-def _bound(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_DGRAM)
-    try:
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(address != "::"))
-        sock.setblocking(False)
-        sock.bind((address, port))
-    except OSError as error:
-        sock.close()
-        raise OSError(error.errno, f"UDP port {port}: {error.strerror}") from error
-    return sock
 
 
 class MediaPorts:

@@ -312,6 +312,7 @@ class GameStreamPlane:
             await asyncio.sleep(1.0)
             now = time.monotonic()
             for connection in tuple(self._connections):
+                connection.tick(now)
                 if (why := connection.expired(now)) is not None:
                     log.warning("%s is given up: %s", connection.caller.device.name, why)
                     connection.end(tell=True)

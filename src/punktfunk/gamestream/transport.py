@@ -15,3 +15,9 @@ class GameStreamTransport(msgspec.Struct, frozen=True):
     video_key: bytes | None
     audio_key: bytes | None
     audio_key_id: int = 0
+
+
+class SetFec(msgspec.Struct, frozen=True):
+    """Command to the worker: parity from the next frame on."""
+
+    percentage: int

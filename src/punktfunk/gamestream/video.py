@@ -76,7 +76,8 @@ class VideoPacketizer:
     """Cuts access units into numbered shards with parity, sealed when there is a sealer. One thread at a time.
 
     ``packet_size`` is ANNOUNCE's, already reduced for encryption by the client; ``fec_percentage`` 0 (off) to 255.
-    The buffers start at 256 shards and grow to at most 4092.
+    ``fec_percentage`` may be changed between frames, from any thread. The buffers start at 256 shards and grow to at
+    most 4092.
     """
 
     def __init__(
@@ -93,7 +94,7 @@ class VideoPacketizer:
             raise ValueError(f"fec_percentage must be 0..{MAX_PERCENTAGE}")
         if min_fec_packets < 0:
             raise ValueError("min_fec_packets must not be negative")
-        self._fec_percentage = fec_percentage
+        self.fec_percentage = fec_percentage
         self._min_fec_packets = min_fec_packets
         self._numbers = numbers
         self._shard_bytes = packet_size + SHARD_EXTRA_BYTES
@@ -119,7 +120,7 @@ class VideoPacketizer:
         """
         body_bytes = _FRAME_HEADER.size + len(access_unit)
         pieces = -(-body_bytes // self._payload_bytes)
-        blocks = plan_blocks(pieces, self._fec_percentage, self._min_fec_packets)
+        blocks = plan_blocks(pieces, self.fec_percentage, self._min_fec_packets)
         count = sum(block.data + block.parity for block in blocks)
         if count > len(self._rows):
             self._allocate(min(MAX_PIECES, max(count, 2 * len(self._rows))))

@@ -9,7 +9,7 @@ import msgspec
 from punktfunk.gamestream.audio import AudioCipher, AudioPacketizer
 from punktfunk.gamestream.audio_sender import AudioSender
 from punktfunk.gamestream.numbers import AudioNumbers, VideoNumbers
-from punktfunk.gamestream.transport import GameStreamTransport
+from punktfunk.gamestream.transport import GameStreamTransport, SetFec
 from punktfunk.gamestream.video import VideoPacketizer
 from punktfunk.gamestream.video_sender import VideoSender
 from punktfunk.media.plan import VideoPlan
@@ -22,6 +22,9 @@ _AUDIO_NUMBERS_OFFSET = 1024
 class GameStreamMedia:
     """Senders over the host's shared video and audio sockets."""
 
+    def __init__(self) -> None:
+        self._packetizer: VideoPacketizer | None = None
+
     def open(self, setup: PlaneSetup) -> tuple[VideoSender, AudioSender]:
         """The stream's senders; a replacement goes on in its predecessor's numbers."""
         transport = msgspec.msgpack.decode(setup.transport, type=GameStreamTransport)
@@ -29,7 +32,7 @@ class GameStreamMedia:
         video_numbers = VideoNumbers(setup.numbers)
         if setup.generation:
             video_numbers.take_over()
-        packetizer = VideoPacketizer(
+        packetizer = self._packetizer = VideoPacketizer(
             transport.packet_size,
             transport.fec_percentage,
             transport.min_fec_packets,
@@ -43,7 +46,9 @@ class GameStreamMedia:
         return video, AudioSender(audio_socket, AudioPacketizer(transport.packet_ms, cipher, audio_numbers))
 
     def command(self, data: bytes) -> None:
-        """GameStream has none."""
+        """Change the share of parity."""
+        if self._packetizer is not None:
+            self._packetizer.fec_percentage = msgspec.msgpack.decode(data, type=SetFec).percentage
 
     def reconfigured(self, video: VideoPlan) -> None:
         """GameStream clients start a new stream for another mode."""

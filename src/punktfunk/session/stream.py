@@ -10,6 +10,8 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+import msgspec
+
 from punktfunk.input.events import Feedback, InputEvent
 from punktfunk.media.audio import AudioTarget
 from punktfunk.media.plan import AudioPlan, VideoPlan
@@ -142,6 +144,7 @@ class Stream:
 
     def set_bitrate(self, kbps: int) -> None:
         """New video bitrate, also for replacements."""
+        self._video = msgspec.structs.replace(self._video, bitrate_kbps=kbps)
         self._tell(m.SetBitrate(kbps))
 
     def reconfigure(self, video: VideoPlan) -> None:

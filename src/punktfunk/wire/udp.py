@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import errno
 import socket
@@ -127,6 +128,30 @@ class BatchSender:
             raise error
         self.statistics.lost += packets
         return 0
+
+
+def bind_udp(address: str, port: int) -> socket.socket:
+    """A non-blocking UDP socket; the empty address is every address, IPv4 and, where the machine has it, IPv6."""
+    if address:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        return _bound(family, address, port)
+    if socket.has_dualstack_ipv6():
+        with contextlib.suppress(OSError):
+            return _bound(socket.AF_INET6, "::", port)
+    return _bound(socket.AF_INET, "0.0.0.0", port)
+
+
+def _bound(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(address != "::"))
+        sock.setblocking(False)
+        sock.bind((address, port))
+    except OSError as error:
+        sock.close()
+        raise OSError(error.errno, f"UDP port {port}: {error.strerror}") from error
+    return sock
 
 
 class TrafficClass(enum.Enum):

@@ -1,0 +1,65 @@
+"""How much parity a stream gets: the least that its losses ask for. Sans-IO; times are seconds of a monotonic clock."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+MAX_PERCENTAGE = 100
+WINDOW_S = 1.0
+FALL_PER_WINDOW = 4
+"""Points by which parity shrinks per window without need: a bad moment is rarely the last one."""
+DEVIATIONS = 3.0
+"""Parity covers the mean loss of a frame and so many standard deviations."""
+MIN_PACKETS = 40
+"""Below this a window says nothing about the network."""
+
+
+@dataclass
+class AdaptiveFec:
+    """Turns the client's frame FEC status (gamestream.md §6.7) into a percentage between ``base`` and the maximum.
+
+    Clients report only frames that needed parity or were lost, so the loss rate is their sum against what was sent.
+    """
+
+    base: int
+    frames_per_second: float
+    percentage: int = field(init=False)
+    _window_start: float | None = None
+    _lost: int = 0
+    _sent_before: int = 0
+
+    def __post_init__(self) -> None:
+        self.percentage = self.base
+
+    def lost(self, packets: int) -> None:
+        """The client misses this many packets of a frame."""
+        self._lost += packets
+
+    def update(self, now: float, packets_sent: int) -> bool:
+        """Judge the window that ends now; ``packets_sent`` counts from the stream's start. True when it changed."""
+        if self._window_start is None or packets_sent < self._sent_before:
+            self._begin(now, packets_sent)
+            return False
+        sent, elapsed_s = packets_sent - self._sent_before, now - self._window_start
+        if elapsed_s < WINDOW_S:
+            return False
+        wanted = self.base
+        if sent >= MIN_PACKETS:
+            wanted = self._needed(self._lost / sent, sent / max(1.0, elapsed_s * self.frames_per_second))
+        before = self.percentage
+        self.percentage = max(wanted, before - FALL_PER_WINDOW, self.base)
+        self._begin(now, packets_sent)
+        return self.percentage != before
+
+    def bitrate_kbps(self, agreed_kbps: int) -> int:
+        """The encoder's share of a rate agreed with ``base`` parity: what parity gains, the picture gives up."""
+        return agreed_kbps * (100 + self.base) // (100 + self.percentage)
+
+    def _needed(self, loss: float, packets_per_frame: float) -> int:
+        loss = min(loss, 0.5)
+        share = min(0.5, loss + DEVIATIONS * math.sqrt(loss * (1 - loss) / max(1.0, packets_per_frame)))
+        return min(MAX_PERCENTAGE, math.ceil(100 * share / (1 - share))) if loss else self.base
+
+    def _begin(self, now: float, packets_sent: int) -> None:
+        self._window_start, self._sent_before, self._lost = now, packets_sent, 0
