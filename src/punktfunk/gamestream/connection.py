@@ -131,7 +131,7 @@ class Connection:
         if stream is None or fec is None or not fec.base:
             return
         if fec.update(now, stream.statistics.video_packets):
-            log.info("%s: parity is %d %% now", self.caller.device.name, fec.percentage)
+            log.debug("%s: parity is %d %% now", self.caller.device.name, fec.percentage)
             stream.set_bitrate(fec.bitrate_kbps(self._agreed_kbps))
         # Told every second, because a worker that took over knows only the base.
         stream.command(msgspec.msgpack.encode(SetFec(fec.percentage)))
