@@ -1,0 +1,176 @@
+"""Who the host is and what it does now (punktfunk1.md §10.2)."""
+
+from __future__ import annotations
+
+from punktfunk import __version__
+from punktfunk.media.plan import Mode
+from punktfunk.mgmt.access import Rule
+from punktfunk.mgmt.context import Context
+from punktfunk.mgmt.guarded import API, Routes
+from punktfunk.mgmt.models import Answer
+from punktfunk.wire.punktfunk1 import WIRE_VERSION
+
+routes = Routes("host")
+
+
+class Health(Answer):
+    """It answers, so it lives."""
+
+    status: str
+    version: str
+    abi_version: int
+
+
+class Chosen(Answer):
+    """What was chosen, and why it was that."""
+
+    choice: str
+    why: str
+
+
+class Host(Answer):
+    """Identity, codecs and ports; the keys up to ``ports`` are those of released hosts."""
+
+    hostname: str
+    local_ip: str
+    uniqueid: str
+    version: str
+    app_version: str
+    gfe_version: str
+    abi_version: int
+    codecs: list[str]
+    ports: dict[str, int]
+    fingerprint: str
+    uptime_s: float
+    display: Chosen
+    encoder: Chosen
+    sound: str
+    gamestream: bool
+    native: bool
+
+
+class Display(Answer):
+    """One way to show a desktop."""
+
+    id: str
+    label: str
+    available: bool
+    default: bool
+
+
+class StatusSession(Answer):
+    """The mode of the first session that streams."""
+
+    width: int
+    height: int
+    fps: float
+
+
+class StatusStream(StatusSession):
+    """Its video. ``packet_size`` and ``min_fec`` are kept for released clients; 0 means not told."""
+
+    codec: str
+    bitrate_kbps: int
+    packet_size: int = 0
+    min_fec: int = 0
+
+
+class Status(Answer):
+    """Live state."""
+
+    video_streaming: bool
+    audio_streaming: bool
+    pin_pending: bool
+    paired_clients: int
+    session: StatusSession | None = None
+    stream: StatusStream | None = None
+
+
+class Summary(Answer):
+    """For a status icon on the same machine."""
+
+    version: str
+    name: str
+    sessions: int
+    streaming: int
+    paired_clients: int
+    pending: int
+    gamestream: bool
+    native: bool
+    session: StatusSession | None = None
+
+
+@routes.get(f"{API}/health", Rule.OPEN)
+async def health() -> Health:
+    """Whether the host answers."""
+    return Health(status="ok", version=__version__, abi_version=WIRE_VERSION)
+
+
+@routes.get(f"{API}/host", Rule.DEVICE)
+async def host(m: Context) -> Host:
+    """Identity, abilities, ports, and what was chosen for display and encoder."""
+    facts = m.host.facts()
+    return Host(
+        hostname=facts.name,
+        local_ip=facts.local_ip,
+        uniqueid=facts.unique_id,
+        version=facts.version,
+        app_version=facts.app_version,
+        gfe_version=facts.gfe_version,
+        abi_version=WIRE_VERSION,
+        codecs=list(facts.codecs),
+        ports=dict(facts.ports),
+        fingerprint=facts.fingerprint,
+        uptime_s=round(facts.uptime_s, 1),
+        display=Chosen(choice=facts.display, why=facts.display_why),
+        encoder=Chosen(choice=facts.encoder, why=facts.encoder_why),
+        sound=facts.sound,
+        gamestream=facts.gamestream,
+        native=facts.native,
+    )
+
+
+@routes.get(f"{API}/compositors", Rule.DEVICE)
+async def compositors(m: Context) -> list[Display]:
+    """The ways to show a desktop on this machine."""
+    return [Display.model_validate(display) for display in m.host.displays()]
+
+
+@routes.get(f"{API}/status", Rule.DEVICE)
+async def status(m: Context) -> Status:
+    """What streams, and whether somebody waits for a PIN."""
+    streaming = [s for s in m.host.sessions.list() if s.streaming]
+    first = streaming[0] if streaming else None
+    pins = m.host.pin_entry
+    stream = StatusStream(**_mode(first.mode), codec=first.codec, bitrate_kbps=first.bitrate_kbps) if first else None
+    return Status(
+        video_streaming=bool(streaming),
+        audio_streaming=any(s.audio_channels for s in streaming),
+        pin_pending=bool(pins and pins.waiting()),
+        paired_clients=len(m.store.devices()),
+        session=StatusSession(**_mode(first.mode)) if first else None,
+        stream=stream,
+    )
+
+
+@routes.get(f"{API}/local/summary", Rule.LOOPBACK)
+async def summary(m: Context) -> Summary:
+    """Numbers for a status icon; programs of the same machine need no credentials."""
+    facts, sessions = m.host.facts(), m.host.sessions.list()
+    streaming = [s for s in sessions if s.streaming]
+    pins, native = m.host.pin_entry, m.host.native_pairing
+    return Summary(
+        version=facts.version,
+        name=facts.name,
+        sessions=len(sessions),
+        streaming=len(streaming),
+        paired_clients=len(m.store.devices()),
+        pending=len(pins.waiting() if pins else ()) + len(native.waiting() if native else ()),
+        gamestream=facts.gamestream,
+        native=facts.native,
+        session=StatusSession(**_mode(streaming[0].mode)) if streaming else None,
+    )
+
+
+def _mode(mode: Mode) -> dict[str, float]:
+    return {"width": mode.width, "height": mode.height, "fps": mode.refresh_hz}

@@ -1,0 +1,145 @@
+"""Sessions: list, figures, end, keyframe, bitrate. The old paths act on the session where there is only one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Response
+from pydantic import Field
+
+from punktfunk.mgmt.access import Rule
+from punktfunk.mgmt.context import Context
+from punktfunk.mgmt.errors import ApiError, not_found
+from punktfunk.mgmt.guarded import API, Routes
+from punktfunk.mgmt.host_view import SessionFacts
+from punktfunk.mgmt.management import Management
+from punktfunk.mgmt.models import Answer, Body, SessionId
+
+routes = Routes("sessions")
+
+
+class Mode(Answer):
+    """Pixels and refresh rate in thousandths of a hertz."""
+
+    width: int
+    height: int
+    refresh_mhz: int
+
+
+class Statistics(Answer):
+    """Counters since the start of the present worker and percentiles of recent frames.
+
+    ``added`` is the time from capture to the last packet, less the encoder's own.
+    """
+
+    frames: int
+    keyframes: int
+    recoveries: int
+    dropped_frames: int
+    video_packets: int
+    video_bytes: int
+    lost_packets: int
+    audio_packets: int
+    encode_p50_us: int
+    encode_p99_us: int
+    added_p50_us: int
+    added_p99_us: int
+
+
+class Session(Answer):
+    """A session. ``state`` is one of the life cycle of docs/architecture.md."""
+
+    id: str
+    device_id: str
+    device_name: str
+    plane: str
+    app: str
+    state: str
+    mode: Mode
+    started_unix: float
+    streaming: bool
+    codec: str
+    encoder: str
+    encoder_why: str
+    bitrate_kbps: int
+    audio_channels: int
+    statistics: Statistics
+
+
+class Bitrate(Body):
+    """A wish; the host keeps it within its limits."""
+
+    kbps: Annotated[int, Field(ge=500, le=1_000_000)]
+
+
+class BitrateAnswer(Answer):
+    """What was set."""
+
+    kbps: int
+
+
+@routes.get(f"{API}/sessions", Rule.READ)
+async def list_sessions(m: Context) -> list[Session]:
+    """Every session with its live figures, oldest first."""
+    return [Session.model_validate(session) for session in m.host.sessions.list()]
+
+
+@routes.get(f"{API}/sessions/{{session}}", Rule.READ, errors=(404,))
+async def get_session(m: Context, session: SessionId) -> Session:
+    """One session."""
+    return Session.model_validate(_find(m, session))
+
+
+@routes.delete(f"{API}/sessions/{{session}}", Rule.OPERATE, status_code=204, errors=(404,))
+async def end_session(m: Context, session: SessionId) -> Response:
+    """End a session with its desktop and programs."""
+    if not await m.host.sessions.end(session):
+        raise not_found("such session")
+    return Response(status_code=204)
+
+
+@routes.post(f"{API}/sessions/{{session}}/idr", Rule.OPERATE, status_code=202, errors=(404, 409))
+async def force_keyframe(m: Context, session: SessionId) -> Response:
+    """Ask the encoder for a keyframe."""
+    return _keyframe(m, _find(m, session))
+
+
+@routes.put(f"{API}/sessions/{{session}}/bitrate", Rule.OPERATE, errors=(404, 409))
+async def set_bitrate(m: Context, session: SessionId, body: Bitrate) -> BitrateAnswer:
+    """Change the video bitrate while it streams."""
+    kbps = m.host.sessions.set_bitrate(_find(m, session).id, body.kbps)
+    if kbps is None:
+        raise ApiError(409, "nothing streams in this session")
+    return BitrateAnswer(kbps=kbps)
+
+
+@routes.delete(f"{API}/session", Rule.OPERATE, status_code=204)
+async def end_all(m: Context) -> Response:
+    """End what streams; kept from released hosts, which had one session."""
+    for session in m.host.sessions.list():
+        await m.host.sessions.end(session.id)
+    return Response(status_code=204)
+
+
+@routes.post(f"{API}/session/idr", Rule.OPERATE, status_code=202, errors=(409,))
+async def force_keyframes(m: Context) -> Response:
+    """Ask every encoder for a keyframe; kept from released hosts."""
+    streaming = [s for s in m.host.sessions.list() if s.streaming]
+    if not streaming:
+        raise ApiError(409, "nothing streams")
+    for session in streaming:
+        m.host.sessions.force_keyframe(session.id)
+    return Response(status_code=202)
+
+
+def _keyframe(m: Management, session: SessionFacts) -> Response:
+    if not m.host.sessions.force_keyframe(session.id):
+        raise ApiError(409, "nothing streams in this session")
+    return Response(status_code=202)
+
+
+def _find(m: Management, session_id: str) -> SessionFacts:
+    for session in m.host.sessions.list():
+        if session.id == session_id:
+            return session
+    raise not_found("such session")

@@ -1,0 +1,50 @@
+"""Figures of a session over time, made from the worker's counters. Sans-IO."""
+
+from __future__ import annotations
+
+from punktfunk.mgmt.host_view import SessionFacts
+from punktfunk.mgmt.recordings import Sample, Stage
+from punktfunk.session.messages import WorkerStats
+
+
+class Interval:
+    """Remembers the counters of one session's last look, to tell what came since."""
+
+    def __init__(self) -> None:
+        self._time = 0.0
+        self._counters = WorkerStats()
+
+    def since(self, counters: WorkerStats, now: float) -> tuple[float, WorkerStats]:
+        """Seconds since the last look and the counters of these seconds; a replaced worker counts from nothing."""
+        before, elapsed_s = self._counters, now - self._time if self._time else 0.0
+        if counters.frames < before.frames or counters.video_bytes < before.video_bytes:
+            before = WorkerStats()
+        self._time, self._counters = now, counters
+        return elapsed_s, WorkerStats(
+            frames=counters.frames - before.frames,
+            dropped_frames=counters.dropped_frames - before.dropped_frames,
+            video_bytes=counters.video_bytes - before.video_bytes,
+            lost_packets=counters.lost_packets - before.lost_packets,
+        )
+
+
+def sample_of(session: SessionFacts, interval: Interval, now: float, now_unix: float) -> Sample:
+    """The figures of the time since the last call with this interval; rates are 0 at the first."""
+    counters = session.statistics
+    elapsed_s, new = interval.since(counters, now)
+    return Sample(
+        t_ms=int(now_unix * 1000),
+        session_id=session.id,
+        stages=[
+            Stage("encode", counters.encode_p50_us, counters.encode_p99_us),
+            Stage("send", counters.added_p50_us, counters.added_p99_us),
+        ],
+        fps=round(new.frames / elapsed_s, 2) if elapsed_s else 0.0,
+        repeat_fps=0.0,
+        mbps=round(new.video_bytes * 8e-6 / elapsed_s, 3) if elapsed_s else 0.0,
+        bitrate_kbps=session.bitrate_kbps,
+        frames_dropped=new.dropped_frames,
+        packets_dropped=new.lost_packets,
+        send_dropped=0,
+        fec_recovered=0,
+    )
