@@ -91,9 +91,7 @@ class Feedback:
         """Whether the bitrate is still being adapted: asked for, and answered by the host."""
         return self._controller is not None and not self._controller.stopped
 
-    def delivered(
-        self, unit: AccessUnit, wire_bytes: int, delay_s: float | None, queued: int, now: float
-    ) -> Delivery:
+    def delivered(self, unit: AccessUnit, wire_bytes: int, delay_s: float | None, queued: int, now: float) -> Delivery:
         """A whole frame arrived: with ``wire_bytes`` since the one before, ``delay_s`` after its capture (None while
         the clocks are not compared), while ``queued`` frames wait for the decoder."""
         counts, sums = self.statistics, self._sums
@@ -112,7 +110,7 @@ class Feedback:
             counts.jumps += 1
             sums.flushed = True
             self._send(self._recovery.frames_dropped(now))
-                return Delivery(show=False, flush=True)
+            return Delivery(show=False, flush=True)
         counts.hidden += self._recovery.holding
         return Delivery(show=not self._recovery.holding)
 
