@@ -170,7 +170,8 @@ class Session:
     async def end(self, reason: EndReason) -> None:
         """End everything; returns when nothing of the session is left."""
         if self.state is State.ENDED:
-            return
+            async with self._change:  # whoever came first is still at it
+                return
         log.info("session of %s ends: %s", self.request.client_name, reason.value)
         self.on_ending(self, reason)
         self._advance(State.ENDED, reason)
