@@ -6,7 +6,9 @@ A pad's device is made from this and nothing else, so the newest packet decides 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from punktfunk.input.events import ContactPhase, PadBattery, PadMotion, PadState, PadTouched
 
@@ -18,7 +20,7 @@ TRIGGER_PRESSED = 64
 """From here of 255 a trigger counts as pressed on pads whose triggers are switches."""
 
 
-class Button(enum.IntFlag):
+class Button(enum.IntEnum):
     """The bits of `PadState.buttons` (gamestream.md §7.6, punktfunk1.md §7.3). Letters are positions: A is south."""
 
     UP = 0x0001
@@ -44,8 +46,7 @@ class Button(enum.IntFlag):
     MISC = 0x200000
 
 
-@dataclass(frozen=True, slots=True)
-class Contact:
+class Contact(msgspec.Struct, frozen=True):
     """A finger on a touchpad. Position 0..1; ``contact_id`` changes with every new touch, as real pads count."""
 
     pointer_id: int
@@ -56,8 +57,7 @@ class Contact:
     contact_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class PadInputs:
+class PadInputs(msgspec.Struct, frozen=True):
     """Everything known of one pad. Contacts keep their slot while they last; None is a free slot."""
 
     buttons: int = 0

@@ -6,9 +6,9 @@ import os
 import socket
 import struct
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from punktfunk.input.events import LightChanged, Rumbled
 from punktfunk.input.gamepads.device import MAX_MESSAGES_PER_READ, MAX_WAITING_STATES, UhidPad

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from punktfunk.input.gamepads.inputs import Button, PadInputs
 from punktfunk.input.gamepads.xbox import KEY_RECORD, XBOX_360, XBOX_ELITE_2, XBOX_SERIES
