@@ -14,8 +14,8 @@ MAX_PEERS = 0xFFF
 """Slots are 12 bits on the wire and 0xFFF means "none yet"."""
 MAX_HALF_OPEN = 8
 MAX_HALF_OPEN_PER_SOURCE = 2
-HALF_OPEN_TIMEOUT_MS = 5000
-"""How long a slot waits for the acknowledgement of VERIFY_CONNECT."""
+HALF_OPEN_TIMEOUT_MS = 10_000
+"""How long a slot waits for the acknowledgement of VERIFY_CONNECT: as long as clients try."""
 MAX_QUEUED_REPLIES = 256
 """Datagrams to addresses without a slot: rejections and last words."""
 MAX_EVENTS = 8192
