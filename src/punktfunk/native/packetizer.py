@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from punktfunk.native.numbers import VideoNumbers
-from punktfunk.wire import leopard
+from punktfunk.wire import gf256, leopard
 from punktfunk.wire.punktfunk1.enums import FecScheme
 from punktfunk.wire.punktfunk1.video import (
     FLAG_EOF,
@@ -46,6 +46,7 @@ class Geometry:
     shard_bytes: int
     max_data_shards: int = 4096
     start_percent: int = 10
+    scheme: FecScheme = FecScheme.GF16
 
     def __post_init__(self) -> None:
         if not 2 <= self.shard_bytes <= MAX_SHARD_BYTES or self.shard_bytes % 2:
@@ -55,8 +56,9 @@ class Geometry:
 
     @property
     def max_block_shards(self) -> int:
-        """The most shards, data and recovery, that every receiver takes in one block (§5.5)."""
-        return min(MAX_BLOCK_SHARDS, self.max_data_shards + recovery_shards(self.max_data_shards, self.start_percent))
+        """The most shards, data and recovery, that the code has and every receiver takes in one block (§5.5)."""
+        most = gf256.MAX_SHARDS if self.scheme is FecScheme.GF8 else MAX_BLOCK_SHARDS
+        return min(most, self.max_data_shards + recovery_shards(self.max_data_shards, self.start_percent))
 
     def blocks(self, length: int, percent: int) -> list[tuple[int, int]]:
         """(data shards, recovery shards) of each block of an access unit of ``length`` bytes."""
@@ -201,7 +203,7 @@ class OutgoingFrame:
         template = HEADER.pack(
             *(tag.pts_ns, tag.frame_index, 0, len(self._data), tag.flags),
             *(segment.block, self._block_count, segment.data_shards, segment.recovery_shards, 0),
-            *(geometry.shard_bytes, HEADER_MAGIC, HEADER_VERSION, FecScheme.GF16, FLAG_PIC),
+            *(geometry.shard_bytes, HEADER_MAGIC, HEADER_VERSION, geometry.scheme, FLAG_PIC),
         )
         headers = self._arena.put_headers(template, self._stream_seq, first_shard, count)
         if self._left == self.datagrams:
@@ -217,9 +219,17 @@ class OutgoingFrame:
             ends = range(start + size, start + size * (segment.data_shards + 1), size)
             shards = [self._data[end - size : end] for end in ends]
             shards[-1] = shards[-1].ljust(size, b"\0")
-            parity = leopard.encode(shards, segment.recovery_shards)
+            encode = _encode_gf8 if self._arena.geometry.scheme is FecScheme.GF8 else leopard.encode
+            parity = encode(shards, segment.recovery_shards)
             self._parity = segment.block, parity
         return parity
+
+
+def _encode_gf8(data: list[bytes], recovery_count: int) -> list[bytes]:
+    rows = np.zeros((len(data) + recovery_count, len(data[0])), np.uint8)
+    rows[: len(data)] = np.frombuffer(b"".join(data), np.uint8).reshape(len(data), -1)
+    gf256.cauchy_code(len(data), recovery_count).encode(rows)
+    return [row.tobytes() for row in rows[len(data) :]]
 
 
 class _Arena:

@@ -18,6 +18,7 @@ class ProbeBurst:
     """One burst. Video pauses while it runs. Times in seconds."""
 
     def __init__(self, request: ProbeRequest, now: float) -> None:
+        self.request = request
         self._bytes_per_s = min(request.target_kbps, MAX_PROBE_KBPS) * 125
         self._duration_s = min(request.duration_ms, MAX_PROBE_MS) / 1000
         self._started = now

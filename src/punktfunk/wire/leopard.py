@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import reed_solomon_leopard
+try:
+    import reed_solomon_leopard
+except ImportError:  # no wheel for this Python
+    reed_solomon_leopard = None
+
+AVAILABLE = reed_solomon_leopard is not None
+"""Whether blocks of this code can be computed; without it a host announces GF(2^8)."""
 
 MAX_SHARDS = 65_535
 
@@ -20,6 +26,8 @@ def encode(data: Sequence[bytes], recovery_count: int) -> list[bytes]:
     """``recovery_count`` recovery shards for data shards of one even length; none for a count of 0."""
     if recovery_count == 0:
         return []
+    if not AVAILABLE:
+        raise ShardError("reed-solomon-leopard is not installed")
     try:
         parity: list[bytes] = reed_solomon_leopard.encode(list(data), recovery_count)
     except ValueError as error:
@@ -36,6 +44,8 @@ def decode(
         return {}
     if len(data) + len(recovery) < data_count:
         raise ShardError(f"{len(data) + len(recovery)} shards of {data_count} needed")
+    if not AVAILABLE:
+        raise ShardError("reed-solomon-leopard is not installed")
     try:
         restored: dict[int, bytes] = reed_solomon_leopard.decode(data_count, recovery_count, dict(data), dict(recovery))
     except ValueError as error:

@@ -1,0 +1,299 @@
+"""One punktfunk/1 client's connection: its QUIC transport, its session core, and the session that it streams."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine
+from typing import Protocol
+
+from punktfunk.discovery.network import plain_address
+from punktfunk.native import session_events as ev
+from punktfunk.native.access import Access
+from punktfunk.native.agreement import Agreement
+from punktfunk.native.arming import PairingWindow
+from punktfunk.native.data_socket import DataSocket
+from punktfunk.native.live_stream import LiveStream
+from punktfunk.native.modes import Mode
+from punktfunk.native.session import HostSession, Stage
+from punktfunk.native.transport import CONTROL_STREAM, QuicTransport
+from punktfunk.session.lifecycle import EndReason, State
+from punktfunk.session.session import Session
+from punktfunk.session.stream import StreamError
+from punktfunk.trust.devices import clean_name
+from punktfunk.wire.punktfunk1.enums import STREAM_CANCELLED, CloseCode
+from punktfunk.wire.punktfunk1.hello import Hello
+from punktfunk.wire.punktfunk1.messages import ProbeResult
+
+log = logging.getLogger(__name__)
+
+_CLOSE_CODES = {
+    EndReason.CANCELLED: CloseCode.DONE,
+    EndReason.APP_EXITED: CloseCode.APP_EXITED,
+    EndReason.REVOKED: CloseCode.DENIED,
+    EndReason.START_FAILED: CloseCode.SETUP_FAILED,
+    EndReason.CRASHED: CloseCode.SETUP_FAILED,
+}
+
+
+class ConnectionOwner(Protocol):
+    """What a connection asks of the plane."""
+
+    window: PairingWindow
+    host_fingerprint: bytes
+    wall_offset_ns: int
+
+    def hello(self, connection: NativeConnection, hello: Hello) -> None:
+        """Decide about a Hello: ``set_up``, ``park`` or ``close`` the connection."""
+        ...
+
+    def paired(self, connection: NativeConnection, name: str) -> bool:
+        """Store a device that knew the PIN; False when that failed."""
+        ...
+
+    def gone(self, connection: NativeConnection) -> None:
+        """The connection is over."""
+        ...
+
+    def background(self, work: Coroutine[None, None, None]) -> None:
+        """Run something to its end, whatever becomes of the connection."""
+        ...
+
+
+class NativeConnection:
+    """Handles one connection's transport; every method runs on the event loop. Times are the loop's."""
+
+    def __init__(self, owner: ConnectionOwner, transport: QuicTransport) -> None:
+        self._owner = owner
+        self.transport = transport
+        self.fingerprint: bytes | None = None
+        self.hello: Hello | None = None
+        self.session: Session | None = None
+        self._core: HostSession | None = None
+        self._live: LiveStream | None = None
+        self._agreement: Agreement | None = None
+        self._data: DataSocket | None = None
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._starting: asyncio.Future[None] = self._loop.create_future()
+        self._carrying = False
+        self.over = False
+
+    @property
+    def client_id(self) -> str:
+        """Fingerprint in hex; a client without a certificate is nobody but this connection."""
+        return self.fingerprint.hex() if self.fingerprint is not None else f"anonymous-{id(self):x}"
+
+    @property
+    def address(self) -> str:
+        """The client's IP address."""
+        return plain_address(self.transport.peer[0])
+
+    @property
+    def label(self) -> str:
+        """What to call the client before it has a stored name."""
+        fallback = f"device {self.client_id[:8]}"
+        return clean_name(self.hello.name or "", fallback) if self.hello is not None else fallback
+
+    @property
+    def stage(self) -> Stage:
+        """How far it has come."""
+        return self._core.stage if self._core is not None else Stage.OPENING
+
+    def opened(self, fingerprint: bytes | None) -> None:
+        """The handshake is done."""
+        self.fingerprint = fingerprint
+        self._core = HostSession(self._owner.window, fingerprint, self._owner.host_fingerprint, self._loop.time())
+        self._carry_out()
+
+    def stream_data(self, stream: int, data: bytes, end: bool) -> None:
+        """Bytes of the control stream, or of a clipboard transfer."""
+        if self._core is None or self.over:
+            return
+        if stream == CONTROL_STREAM:
+            self._core.receive(data, self._loop.time(), self.wall_ns())
+            self._carry_out()
+        else:
+            self.transport.discard_stream(stream, STREAM_CANCELLED)
+
+    def stream_reset(self, stream: int) -> None:
+        """A transfer was given up."""
+
+    def datagram(self, data: bytes) -> None:
+        """Input or microphone."""
+        if self._core is not None:
+            self._core.datagram(data, self._loop.time())
+            self._carry_out()
+
+    def lost(self, code: int) -> None:
+        """The connection ended by itself."""
+        if self._core is not None and not self._core.closed:
+            self._core.disconnected()
+            self._carry_out()
+        self._finish(EndReason.CANCELLED if code == CloseCode.USER_QUIT else None)
+
+    def close(self, code: CloseCode, reason: str = "") -> None:
+        """End it from this side; what is held is released."""
+        if self._core is not None:
+            self._core.close(code, reason)
+            self._carry_out()
+        else:
+            self.transport.close(code, reason)
+
+    def park(self) -> None:
+        """The operator has to decide; nothing is written meanwhile."""
+        if self._core is not None:
+            self._core.park()
+            self._carry_out()
+
+    def admit(self, session: Session, agreement: Agreement, data: DataSocket) -> None:
+        """Answer the Hello and stream this session once the client is ready."""
+        assert self._core is not None
+        self.session, self._agreement, self._data = session, agreement, data
+        session.on_ending = self._session_ending
+        session.on_stream_failed = self._stream_failed
+        self._core.admit(agreement.welcome, agreement.parts, self._loop.time())
+        self._carry_out()
+
+    def change_access(self, access: Access) -> None:
+        """The operator changed what the device may do."""
+        if self._core is not None:
+            self._core.change_access(access.grants, access.expires, self._loop.time())
+            self._carry_out()
+
+    def poll_path(self) -> None:
+        """Once a second: follow the path's MTU."""
+        mtu = self._live.path_mtu() if self._live is not None else None
+        if mtu is not None and self._core is not None:
+            self._core.path_mtu(mtu)
+            self._carry_out()
+
+    def wall_ns(self) -> int:
+        """The clock of time stamps (§6.5)."""
+        return time.monotonic_ns() + self._owner.wall_offset_ns
+
+    # What the stream tells.
+
+    def datagram_ready(self, data: bytes) -> None:
+        """Audio or a frame's timing."""
+        self.transport.send_datagram(data)
+
+    def frame_sent(self, frame_index: int, *, keyframe: bool) -> None:
+        """A frame left from which the client can go on."""
+        if self._core is not None:
+            self._core.frame_sent(frame_index, self._loop.time(), keyframe=keyframe, anchor=not keyframe)
+
+    def probe_finished(self, result: ProbeResult) -> None:
+        """The burst is over."""
+        if self._core is not None:
+            self._core.probe_finished(result)
+            self._carry_out()
+
+    def mode_became(self, mode: Mode) -> None:
+        """The mode that pictures have."""
+        if self._core is not None:
+            self._core.mode_became(mode)
+            self._carry_out()
+
+    def bitrate_became(self, kbps: int) -> None:
+        """The rate that was applied."""
+        if self._core is not None:
+            self._core.bitrate_became(kbps)
+            self._carry_out()
+
+    def pipeline_gap(self, gap_ms: int) -> None:
+        """Pictures go on."""
+        if self._core is not None:
+            self._core.pipeline_gap(gap_ms)
+            self._carry_out()
+
+    def _carry_out(self) -> None:
+        """Do what the core decided, in order; what comes up meanwhile is done by the outermost call."""
+        core = self._core
+        if core is None or self._carrying:
+            return
+        self._carrying = True
+        try:
+            while events := core.events():
+                for event in events:
+                    self._do(event)
+        finally:
+            self._carrying = False
+        self._arm(core)
+
+    def _do(self, event: ev.SessionEvent) -> None:
+        match event:
+            case ev.Transmit(data=data):
+                self.transport.write(CONTROL_STREAM, data)
+            case ev.Close(code=code, reason=reason):
+                log.info("%s (%s): closed with 0x%02x %s", self.label, self.address, code, reason)
+                self.transport.close(code, reason)
+                self._finish(None)
+            case ev.HelloReceived(hello=hello):
+                self.hello = hello
+                self._owner.hello(self, hello)
+            case ev.Paired(name=name):
+                if not self._owner.paired(self, name):
+                    self.close(CloseCode.ERROR, "the device could not be stored")
+            case ev.Started(start=start):
+                self._owner.background(self._start(start.udp_port))
+            case _:
+                if self._live is not None:
+                    self._live.carry_out(event)
+
+    async def _start(self, client_port: int) -> None:
+        assert self.session is not None
+        assert self._agreement is not None
+        assert self._data is not None
+        data, self._data = self._data, None
+        live = LiveStream(self.session, self._agreement, data, self)
+        self._live = live
+        try:
+            await live.start(client_port)
+        except StreamError as error:
+            self.close(CloseCode.SETUP_FAILED, str(error))
+        finally:
+            self._starting.set_result(None)
+
+    def _session_ending(self, session: Session, reason: EndReason) -> None:
+        if session is self.session:
+            self.close(_CLOSE_CODES.get(reason, CloseCode.DONE), reason.value)
+
+    def _stream_failed(self, session: Session, reason: str) -> None:
+        if session is self.session:
+            self.close(CloseCode.SETUP_FAILED, reason)
+
+    def _finish(self, end: EndReason | None) -> None:
+        """Let go of everything; the session lingers unless it is to end, was never streamed, or nobody can return."""
+        if self.over:
+            return
+        self.over = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._data is not None:
+            self._data.close()
+        self._owner.gone(self)
+        if end is None and self.session is not None:
+            useless = self.fingerprint is None or self.session.state is State.ADMITTED
+            end = EndReason.CLIENT_LOST if useless else None
+        self._loop.create_task(self._leave(end))
+
+    async def _leave(self, end: EndReason | None) -> None:
+        if self._live is not None:
+            await self._live.close()
+        if self.session is not None and end is not None:
+            await self.session.end(end)
+
+    def _arm(self, core: HostSession) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        deadline = core.next_deadline(self._loop.time())
+        if deadline is not None and not self.over:
+            self._timer = self._loop.call_at(deadline, self._tick)
+
+    def _tick(self) -> None:
+        assert self._core is not None
+        self._core.tick(self._loop.time())
+        self._carry_out()

@@ -1,0 +1,274 @@
+"""One client's QUIC connection: aioquic's core with the client's certificate, timers and bounds (punktfunk1.md §2)."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from aioquic.quic import events
+from aioquic.quic.connection import QuicConnection, QuicConnectionState
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from punktfunk.wire.punktfunk1.enums import CloseCode
+from punktfunk.wire.udp import Address
+
+IDLE_TIMEOUT_S = 8.0
+KEEP_ALIVE_S = min(IDLE_TIMEOUT_S / 2, 4.0)
+HANDSHAKE_TIMEOUT_S = 5.0
+MAX_QUEUED_DATAGRAM_BYTES = 4096
+"""What may wait for the congestion window; the oldest gives way (§2.2)."""
+MAX_DATAGRAM_BYTES = 1150
+"""Fits every packet that is sent here; a larger frame would block all behind it for ever."""
+
+CONTROL_STREAM = 0
+
+
+class ConnectionHandler(Protocol):
+    """What a connection tells its owner. Everything that is written in a call leaves when the call returns."""
+
+    def opened(self, fingerprint: bytes | None) -> None:
+        """The handshake is done; SHA-256 of the client's certificate, None without one."""
+        ...
+
+    def stream_data(self, stream: int, data: bytes, end: bool) -> None:
+        """Bytes of a stream that the client opened or that was opened here."""
+        ...
+
+    def stream_reset(self, stream: int) -> None:
+        """The client gave a stream up, in either direction."""
+        ...
+
+    def datagram(self, data: bytes) -> None:
+        """One QUIC datagram."""
+        ...
+
+    def lost(self, code: int) -> None:
+        """The connection is over, by whomever; once, and only after ``opened``."""
+        ...
+
+
+class HostQuic(QuicConnection):
+    """A server's connection that asks for a certificate, takes any or none, and bounds what waits to be sent.
+
+    aioquic has no public switch for client certificates and no bound on datagrams: hence a subclass.
+    """
+
+    def _initialize(self, peer_cid: bytes) -> None:
+        super()._initialize(peer_cid)
+        self.tls._request_client_certificate = True
+
+    @property
+    def client_fingerprint(self) -> bytes | None:
+        """SHA-256 of the certificate that the client proved to own."""
+        certificate = self.tls._peer_certificate
+        return hashlib.sha256(certificate.public_bytes(Encoding.DER)).digest() if certificate is not None else None
+
+    @property
+    def close_received(self) -> int | None:
+        """The code of the client's close; aioquic itself tells only when the connection has drained."""
+        if self._state is QuicConnectionState.DRAINING and self._close_event is not None:
+            return int(self._close_event.error_code)
+        return None
+
+    def queue_datagram(self, data: bytes) -> int:
+        """Queue a datagram; returns how many older ones gave way."""
+        self.send_datagram_frame(data)
+        pending, dropped = self._datagrams_pending, 0
+        while sum(map(len, pending)) > MAX_QUEUED_DATAGRAM_BYTES:
+            pending.popleft()
+            dropped += 1
+        return dropped
+
+    def discard_stream(self, stream: int, code: int) -> None:
+        """Want nothing more of a stream, and say so in both directions."""
+        known = self._streams.get(stream)
+        if known is None:
+            return
+        if not known.receiver.is_finished:
+            self.stop_stream(stream, code)
+        if self._stream_can_send(stream) and not known.sender.is_finished:
+            self.reset_stream(stream, code)
+
+
+class QuicTransport:
+    """Drives one ``HostQuic`` on the event loop. ``send`` puts a datagram on the wire; ``over`` is called once, when
+    nothing of the connection is left."""
+
+    def __init__(
+        self,
+        quic: HostQuic,
+        accept: Callable[[QuicTransport], ConnectionHandler],
+        *,
+        send: Callable[[bytes, Address], None],
+        over: Callable[[QuicTransport], None],
+        cid_changed: Callable[[QuicTransport, bytes, bool], None],
+        handshake_over: Callable[[], None],
+    ) -> None:
+        self._quic = quic
+        self._handler = accept(self)
+        self._send = send
+        self._over = over
+        self._cid_changed = cid_changed
+        self._handshake_over: Callable[[], None] | None = handshake_over
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at: float | None = None
+        self._keep_alive = self._loop.call_later(HANDSHAKE_TIMEOUT_S, self._handshake_late)
+        self._busy = False
+        self._opened = False
+        self._lost = False
+        self.datagrams_dropped = 0
+
+    @property
+    def peer(self) -> Address:
+        """Where the client is now."""
+        address: Address | None = self._quic.get_peer_address()
+        assert address is not None
+        return address
+
+    def receive(self, data: bytes, address: Address) -> None:
+        """One UDP datagram of this connection."""
+        self._quic.receive_datagram(data, address, now=self._loop.time())
+        self._turn()
+
+    def write(self, stream: int, data: bytes, *, end: bool = False) -> None:
+        """Bytes for a stream."""
+        if not self._lost:
+            self._quic.send_stream_data(stream, data, end_stream=end)
+            self._flush()
+
+    def open_stream(self) -> int:
+        """The number of a new bidirectional stream; it exists once something is written to it."""
+        return self._quic.get_next_available_stream_id()
+
+    def discard_stream(self, stream: int, code: int) -> None:
+        """Stop and reset a stream with an error code."""
+        if not self._lost:
+            self._quic.discard_stream(stream, code)
+            self._flush()
+
+    def send_datagram(self, data: bytes) -> None:
+        """A QUIC datagram, best effort; dropped when it is too large."""
+        if self._lost or len(data) > MAX_DATAGRAM_BYTES:
+            self.datagrams_dropped += 1
+            return
+        self.datagrams_dropped += self._quic.queue_datagram(data)
+        self._flush()
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Close with an application code, after everything written so far."""
+        self._transmit()
+        self._quic.close(error_code=code, reason_phrase=reason)
+        self._flush()
+
+    def abandon(self) -> None:
+        """Forget the connection without a word; nothing of it runs any more."""
+        self._keep_alive.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _turn(self) -> None:
+        self._busy = True
+        try:
+            while (event := self._quic.next_event()) is not None:
+                self._handle(event)
+            code = self._quic.close_received
+            if code is not None:
+                self._tell_lost(code)
+        finally:
+            self._busy = False
+        self._transmit()
+
+    def _handle(self, event: events.QuicEvent) -> None:
+        match event:
+            case events.StreamDataReceived(data=data, end_stream=end, stream_id=stream):
+                if self._opened:
+                    self._handler.stream_data(stream, data, end)
+            case events.DatagramFrameReceived(data=data):
+                if self._opened:
+                    self._handler.datagram(data)
+            case events.HandshakeCompleted():
+                self._open()
+            case events.StreamReset(stream_id=stream) | events.StopSendingReceived(stream_id=stream):
+                self._handler.stream_reset(stream)
+            case events.ConnectionIdIssued(connection_id=cid):
+                self._cid_changed(self, cid, True)
+            case events.ConnectionIdRetired(connection_id=cid):
+                self._cid_changed(self, cid, False)
+            case events.ConnectionTerminated(error_code=code):
+                self._end(code)
+
+    def _open(self) -> None:
+        self._opened = True
+        self._end_handshake()
+        self._keep_alive.cancel()
+        self._keep_alive = self._loop.call_later(KEEP_ALIVE_S, self._ping)
+        self._handler.opened(self._quic.client_fingerprint)
+
+    def _end(self, code: int) -> None:
+        self._tell_lost(code)
+        self._end_handshake()
+        self.abandon()
+        self._over(self)
+
+    def _tell_lost(self, code: int) -> None:
+        if not self._lost:
+            self._lost = True
+            if self._opened:
+                self._handler.lost(code)
+
+    def _end_handshake(self) -> None:
+        over, self._handshake_over = self._handshake_over, None
+        if over is not None:
+            over()
+
+    def _handshake_late(self) -> None:
+        self.close(CloseCode.ERROR, "the handshake took too long")
+
+    def _ping(self) -> None:
+        self._quic.send_ping(0)
+        self._keep_alive = self._loop.call_later(KEEP_ALIVE_S, self._ping)
+        self._flush()
+
+    def _flush(self) -> None:
+        if not self._busy:
+            self._transmit()
+
+    def _transmit(self) -> None:
+        for data, address in self._quic.datagrams_to_send(now=self._loop.time()):
+            self._send(data, address)
+        self._arm()
+
+    def _arm(self) -> None:
+        at = self._quic.get_timer()
+        if at == self._timer_at and self._timer is not None:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = at
+        self._timer = self._loop.call_at(at, self._time_is_up) if at is not None else None
+
+    def _time_is_up(self) -> None:
+        at, self._timer, self._timer_at = self._timer_at, None, None
+        assert at is not None
+        self._quic.handle_timer(now=max(at, self._loop.time()))
+        self._turn()
+
+
+def server_configuration(certificate: Any, private_key: Any, protocols: tuple[str, ...]) -> Any:
+    """aioquic's configuration of the listener (§2.1, §2.2): version 1 only, no session tickets, so that every handshake
+    carries the client's certificate."""
+    from aioquic.quic.configuration import QuicConfiguration
+    from aioquic.quic.packet import QuicProtocolVersion
+
+    return QuicConfiguration(
+        is_client=False,
+        alpn_protocols=list(protocols),
+        idle_timeout=IDLE_TIMEOUT_S,
+        max_datagram_frame_size=65_536,
+        supported_versions=[QuicProtocolVersion.VERSION_1],
+        certificate=certificate,
+        private_key=private_key,
+    )
