@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from punktfunk.client.arrival import Arrival
 from punktfunk.client.audio_order import AudioOrder, AudioPacket
 from punktfunk.client.feedback import Delivery, Feedback
+from punktfunk.client.in_order import InOrder
 from punktfunk.client.latency import StageLatencies
 from punktfunk.client.punch import PunchSchedule
+from punktfunk.client.reassembly import AccessUnit
 from punktfunk.client.receiver import VideoReceiver
 from punktfunk.client.rumble import RumbleLevel, RumbleTimer
 from punktfunk.client.speed_test import RunningTest, SpeedTest
@@ -94,6 +96,8 @@ class Connection:
         self.audio_packets: list[AudioPacket] = []
         self.punch_due = False
         """Whether to punch now; the caller resets it."""
+        self._order = InOrder()
+        self._held: dict[int, Arrival] = {}
         self._punches = PunchSchedule(now)
         self._rumble = RumbleTimer()
         self._test: RunningTest | None = None
@@ -170,6 +174,22 @@ class Connection:
             case _:
                 self.events.append(value)
 
+    def ordered(self, arrival: Arrival, now: float) -> list[Arrival]:
+        """One access unit became whole; those whose turn it is now, to be given to ``frame``. One that comes after
+        its successor is dropped."""
+        self._held[arrival.unit.frame_index] = arrival
+        return self._release(self._order.push(arrival.unit, now))
+
+    def overdue(self, now: float) -> list[Arrival]:
+        """Access units that have waited long enough for the ones before them."""
+        return self._release(self._order.poll(now)) if self._held else []
+
+    def _release(self, units: list[AccessUnit]) -> list[Arrival]:
+        ready = [self._held.pop(unit.frame_index) for unit in units]
+        if self._order.next_deadline() is None:
+            self._held.clear()
+        return ready
+
     def frame(self, arrival: Arrival, queued: int, now: float, *, decoding: bool) -> Delivery:
         """One access unit, while ``queued`` others wait for the decoder."""
         offset_ns = self.offset_ns
@@ -207,9 +227,9 @@ class Connection:
     def next_deadline(self) -> float:
         """When ``poll`` has something to do."""
         due = [self.clock.next_deadline(), self.feedback.next_deadline(), self._punches.next_at]
-        rumble = self._rumble.next_deadline()
-        if rumble is not None:
-            due.append(rumble)
+        for at in (self._rumble.next_deadline(), self._order.next_deadline()):
+            if at is not None:
+                due.append(at)
         if self._test is not None:
             due.append(self._test.due)
         return min(due)

@@ -167,9 +167,10 @@ class Feedback:
         return self._window.due if recovery is None else min(recovery, self._window.due)
 
     def _watch_drops(self, now: float) -> None:
-        if self._losses.dropped > self._dropped:
-            self._dropped = self._losses.dropped
-            self._send(self._recovery.frames_dropped(now))
+        losses = self._losses
+        if losses.dropped > self._dropped and losses.newest_dropped is not None:
+            self._dropped = losses.dropped
+            self._send(self._recovery.frames_given_up(losses.newest_dropped, now))
 
     def _close_window(self, now: float) -> None:
         if self._discard or self._probing:

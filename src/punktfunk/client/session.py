@@ -291,10 +291,11 @@ class Session:
     def _take_arrivals(self) -> None:
         now = self._loop.time()
         for arrival in self._reader.take():
-            self._take_arrival(arrival, now)
+            for ready in self.connection.ordered(arrival, now):
+                self._take_frame(ready, now)
         self._pump()
 
-    def _take_arrival(self, arrival: Arrival, now: float) -> None:
+    def _take_frame(self, arrival: Arrival, now: float) -> None:
         decoder = self._decoder
         queued = decoder.queued if decoder is not None else len(self._frames)
         delivery = self.connection.frame(arrival, queued, now, decoding=decoder is not None)
@@ -327,6 +328,8 @@ class Session:
             return
         now = self._loop.time()
         connection = self.connection
+        for ready in connection.overdue(now):
+            self._take_frame(ready, now)
         connection.poll(now, time.time_ns())
         self.input.poll(now)
         if connection.punch_due:
