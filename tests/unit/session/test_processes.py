@@ -327,4 +327,4 @@ async def test_realtime_is_given_before_the_user_changes(trees: list[ProcessTree
     tree = await ProcessTree.spawn(["sleep", "1000"], name="rt", env=ENV, user=user, realtime=True)
     trees.append(tree)
     assert os.sched_getscheduler(tree.pid) == os.SCHED_RR
-    assert os.sched_getscheduler(reaper_pid(tree)) == os.SCHED_OTHER
+    assert os.sched_getscheduler(reaper_pid(tree)) == os.sched_getscheduler(0), "the reaper is as ordinary as the host"
