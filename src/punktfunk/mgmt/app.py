@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
-from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -27,6 +27,13 @@ _DESCRIPTION = (
     'Everything that the console does. Errors are `{"error": "…"}`. `x-access` of a route says who may use it; '
     "docs/api.md explains the rights, signing in, and events."
 )
+_ERROR = {
+    "type": "object",
+    "description": "Every refusal (punktfunk1.md §10.1).",
+    "properties": {"error": {"type": "string", "description": "One sentence for people."}},
+    "required": ["error"],
+    "additionalProperties": False,
+}
 _SCHEMES = {
     "token": {"type": "http", "scheme": "bearer", "description": "An API token, or on this machine mgmt-token."},
     "console": {
@@ -60,11 +67,13 @@ def create_app() -> FastAPI:
     return app
 
 
-def openapi_document(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI 3.1 document."""
-    document = app.openapi()
+@functools.cache
+def openapi_text() -> str:
+    """The OpenAPI 3.1 document as JSON."""
+    document = create_app().openapi()
     document["components"]["securitySchemes"] = _SCHEMES
-    return document
+    document["components"]["schemas"]["Error"] = _ERROR
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 def serve_app(management: Management, hosts: AllowedHosts, assets: dict[str, Asset] | None = None) -> ASGIApp:
@@ -72,7 +81,7 @@ def serve_app(management: Management, hosts: AllowedHosts, assets: dict[str, Ass
     app = create_app()
     app.state.management = management
     app.state.assets = load_assets() if assets is None else assets
-    app.state.document = json.dumps(openapi_document(app))
+    app.state.document = openapi_text
     return Shield(app, hosts)
 
 

@@ -18,10 +18,10 @@ from punktfunk.mgmt.audit import AuditEntry
 from punktfunk.mgmt.errors import ApiError
 from punktfunk.mgmt.gate import SAFE_METHODS
 from punktfunk.mgmt.management import Management
-from punktfunk.mgmt.models import ErrorAnswer
 from punktfunk.mgmt.request_facts import facts_of
 
 API = "/api/v1"
+ERROR_REFERENCE = {"$ref": "#/components/schemas/Error"}
 _Endpoint = TypeVar("_Endpoint", bound=Callable[..., Any])
 _ERRORS = {
     400: "The request is malformed.",
@@ -140,7 +140,7 @@ def check_all_guarded(app: FastAPI) -> None:
 
 
 def _refusal(status: int) -> dict[str, Any]:
-    return {"model": ErrorAnswer, "description": _ERRORS[status]}
+    return {"description": _ERRORS[status], "content": {"application/json": {"schema": ERROR_REFERENCE}}}
 
 
 def _security(rule: Rule) -> list[dict[str, list[str]]]:

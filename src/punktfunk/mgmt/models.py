@@ -29,9 +29,3 @@ class Body(BaseModel):
     """A body; keys that nobody knows are mistakes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class ErrorAnswer(Answer):
-    """Every refusal (punktfunk1.md §10.1)."""
-
-    error: str

@@ -120,7 +120,7 @@ class RecordingFiles:
         for old in self._ids()[MAX_RECORDINGS:]:
             self._path(old).unlink(missing_ok=True)
 
-    def list(self) -> list[CaptureMeta]:
+    def all(self) -> list[CaptureMeta]:
         """What there is, newest first; damaged files are left out."""
         found = (self._decode(ident, _MetaOnly) for ident in self._ids())
         return [capture.meta for capture in found if capture is not None]

@@ -35,7 +35,7 @@ class ApiServer:
         self._context = context
         self._config = uvicorn.Config(
             app,
-            http=HttpProtocol,  # type: ignore[arg-type]  # made by this class, with arguments of its own
+            http=HttpProtocol,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -102,7 +102,7 @@ class ApiServer:
 
     def _make_http(self, fingerprint: str) -> HttpProtocol:
         config = copy.copy(self._config)
-        config.loaded_app = WithCertificate(self._app, fingerprint)  # type: ignore[assignment]
+        config.loaded_app = WithCertificate(self._app, fingerprint)
         return HttpProtocol(config, self._state)
 
     async def _sweep(self) -> None:

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from punktfunk.mgmt.hostname import AllowedHosts
@@ -36,10 +37,8 @@ HEADERS: Mapping[str, str] = {
 _logger = logging.getLogger(__name__)
 
 
-class _Refusal(Exception):
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
+class _Refusal(HTTPException):
+    """An HTTPException, because the framework takes any other error while it reads a body for a malformed one."""
 
 
 class Shield:
@@ -58,7 +57,7 @@ class Shield:
             self._check_head(Headers(scope=scope))
             await self._app(scope, _BoundedBody(receive).receive, answer.send)
         except _Refusal as refusal:
-            await answer.error(refusal.status, str(refusal))
+            await answer.error(refusal.status_code, refusal.detail)
         except Exception:
             _logger.exception("%s %s failed", scope["method"], scope["path"])
             await answer.error(500, "the host made a mistake here; its log says more")

@@ -16,7 +16,7 @@ routes = Routes("console")
 @routes.get(f"{API}/openapi.json", Rule.OPEN, include_in_schema=False)
 async def document(request: Request) -> Response:
     """The OpenAPI document of this API."""
-    return Response(request.app.state.document, media_type="application/json")
+    return Response(request.app.state.document(), media_type="application/json")
 
 
 @routes.get("/{path:path}", Rule.OPEN, include_in_schema=False)

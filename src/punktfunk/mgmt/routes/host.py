@@ -7,6 +7,7 @@ from punktfunk.media.plan import Mode
 from punktfunk.mgmt.access import Rule
 from punktfunk.mgmt.context import Context
 from punktfunk.mgmt.guarded import API, Routes
+from punktfunk.mgmt.host_view import SessionFacts
 from punktfunk.mgmt.models import Answer
 from punktfunk.wire.punktfunk1 import WIRE_VERSION
 
@@ -142,14 +143,13 @@ async def status(m: Context) -> Status:
     streaming = [s for s in m.host.sessions.list() if s.streaming]
     first = streaming[0] if streaming else None
     pins = m.host.pin_entry
-    stream = StatusStream(**_mode(first.mode), codec=first.codec, bitrate_kbps=first.bitrate_kbps) if first else None
     return Status(
         video_streaming=bool(streaming),
         audio_streaming=any(s.audio_channels for s in streaming),
         pin_pending=bool(pins and pins.waiting()),
         paired_clients=len(m.store.devices()),
-        session=StatusSession(**_mode(first.mode)) if first else None,
-        stream=stream,
+        session=_session(first.mode) if first else None,
+        stream=_stream(first) if first else None,
     )
 
 
@@ -168,9 +168,14 @@ async def summary(m: Context) -> Summary:
         pending=len(pins.waiting() if pins else ()) + len(native.waiting() if native else ()),
         gamestream=facts.gamestream,
         native=facts.native,
-        session=StatusSession(**_mode(streaming[0].mode)) if streaming else None,
+        session=_session(streaming[0].mode) if streaming else None,
     )
 
 
-def _mode(mode: Mode) -> dict[str, float]:
-    return {"width": mode.width, "height": mode.height, "fps": mode.refresh_hz}
+def _session(mode: Mode) -> StatusSession:
+    return StatusSession(width=mode.width, height=mode.height, fps=mode.refresh_hz)
+
+
+def _stream(session: SessionFacts) -> StatusStream:
+    mode = _session(session.mode).model_dump()
+    return StatusStream(**mode, codec=session.codec, bitrate_kbps=session.bitrate_kbps)

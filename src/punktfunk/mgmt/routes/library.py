@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import Path, Response
 from pydantic import Field
 
-from punktfunk.mgmt.access import Lane, Rule
+from punktfunk.mgmt.access import Rule, Scope
 from punktfunk.mgmt.context import Caller, Context
 from punktfunk.mgmt.errors import ApiError, not_found
 from punktfunk.mgmt.guarded import API, Routes
@@ -38,7 +38,7 @@ class Art(Answer):
 
 
 class Launch(Answer):
-    """How a title is started. Only callers that may read the console see it."""
+    """How a title is started; told to those with the admin right only, because commands may hold secrets."""
 
     kind: str
     value: str
@@ -101,8 +101,7 @@ class Custom(Body):
 @routes.get(f"{API}/library", Rule.DEVICE, response_model_exclude_none=True)
 async def library(m: Context, caller: Caller) -> list[Entry]:
     """All titles, in the order that clients show."""
-    full = caller.lane is not Lane.DEVICE
-    return [_entry(app, full=full) for app in m.host.library.apps()]
+    return [_entry(app, full=Scope.ADMIN in caller.scopes) for app in m.host.library.apps()]
 
 
 @routes.get(

@@ -106,7 +106,7 @@ async def stop(m: Context) -> CaptureMeta:
 @routes.get(f"{API}/stats/recordings", Rule.READ)
 async def recordings(m: Context) -> list[CaptureMeta]:
     """The recordings that were kept, newest first."""
-    found = await asyncio.to_thread(m.recordings.list)
+    found = await asyncio.to_thread(m.recordings.all)
     return [CaptureMeta.model_validate(meta) for meta in found]
 
 
