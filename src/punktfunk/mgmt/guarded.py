@@ -119,8 +119,7 @@ class Routes:
             "methods": [method],
             "tags": [self._tag],
             "openapi_extra": extra,
-            "responses": {s: {"model": ErrorAnswer, "description": _ERRORS[s]} for s in sorted(statuses)}
-            | (answers or {}),
+            "responses": {**{s: _refusal(s) for s in sorted(statuses)}, **(answers or {})},
         }
         if options.get("status_code") == 204:
             options["response_class"] = Response
