@@ -17,7 +17,8 @@ from typing import Any
 READY_S = 20.0
 READY = "is ready after"
 PROGRAM = (sys.executable, "-m", "punktfunk.cli.main")
-PORT_OFFSETS = (-5, 0, 9, 10, 11, 21)
+NATIVE_OFFSET = 2
+PORT_OFFSETS = (-5, 0, NATIVE_OFFSET, 9, 10, 11, 21)
 
 
 class HostProcess:
@@ -52,6 +53,11 @@ class HostProcess:
         self.process: subprocess.Popen[bytes] | None = None
         self._said_before = 0
 
+    @property
+    def native_port(self) -> int:
+        """The port of punktfunk/1."""
+        return self.base_port + NATIVE_OFFSET
+
     def start(self) -> HostProcess:
         """Start and wait until it says that it is ready."""
         self.spawn()
@@ -65,7 +71,8 @@ class HostProcess:
     def spawn(self) -> None:
         """Start without waiting."""
         command = [*self._prefix, *PROGRAM, "serve", "--gamestream", "--config", str(self.config)]
-        command += ["--base-port", str(self.base_port), "--log-level", "debug", *self._flags]
+        command += ["--base-port", str(self.base_port), "--native-port", str(self.native_port)]
+        command += ["--log-level", "debug", *self._flags]
         self._said_before = self.log().count(READY)
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(

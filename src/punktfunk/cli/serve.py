@@ -24,6 +24,8 @@ from punktfunk.host.settings import Settings
 
 _FLAGS = {
     "gamestream": ("--gamestream", "gamestream.enabled"),
+    "native": ("--native", "native.enabled"),
+    "open_": ("--open", "native.open"),
     "name": ("--name", "host.name"),
     "bind": ("--bind", "network.bind_address"),
     "base_port": ("--base-port", "network.gamestream_port"),
@@ -56,6 +58,14 @@ def register(app: typer.Typer) -> None:
 def serve(
     gamestream: Annotated[
         bool | None, typer.Option("--gamestream/--no-gamestream", help="Let Moonlight clients in.", show_default=False)
+    ] = None,
+    native: Annotated[
+        bool | None,
+        typer.Option("--native/--no-native", help="Let punktfunk clients in (the default).", show_default=False),
+    ] = None,
+    open_: Annotated[
+        bool | None,
+        typer.Option("--open", help="Let every punktfunk device in, and remember it.", show_default=False),
     ] = None,
     config: ConfigOption = None,
     name: Annotated[str | None, typer.Option(help="Name that clients show.")] = None,

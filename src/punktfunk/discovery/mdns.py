@@ -14,6 +14,7 @@ from zeroconf import NonUniqueNameException, ServiceInfo
 from zeroconf.asyncio import AsyncZeroconf
 
 GAMESTREAM_SERVICE = "_nvstream._tcp.local."
+NATIVE_SERVICE = "_punktfunk._udp.local."
 GAMESTREAM_FALLBACK_NAME = "punktfunk-host"
 MAX_LABEL_BYTES = 63
 _CLOSE_DEADLINE_S = 5.0
@@ -48,6 +49,20 @@ def gamestream_advert(host_name: str, port: int, addresses: tuple[str, ...]) -> 
     """The advert that Moonlight looks for: the HTTP port, no TXT keys."""
     instance = gamestream_instance(host_name)
     return Advert(GAMESTREAM_SERVICE, instance, instance, port, addresses)
+
+
+def native_label(host_name: str) -> str:
+    """The SRV target of a punktfunk/1 host, without ``.local.`` (punktfunk1.md §1)."""
+    label = re.sub(r"[^A-Za-z0-9.-]", "-", host_name)[:MAX_LABEL_BYTES].strip("-.")
+    return label or GAMESTREAM_FALLBACK_NAME
+
+
+def native_advert(host_name: str, port: int, addresses: tuple[str, ...], properties: Mapping[str, str]) -> Advert:
+    """The advert that punktfunk clients look for; ``properties`` beside ``proto``."""
+    instance = host_name.encode()[:MAX_LABEL_BYTES].decode(errors="ignore")
+    return Advert(
+        NATIVE_SERVICE, instance, native_label(host_name), port, addresses, {"proto": "punktfunk/1", **properties}
+    )
 
 
 class MdnsPublisher:

@@ -21,7 +21,10 @@ from punktfunk.host.capabilities import VideoFacts, find_video_facts
 from punktfunk.host.control_handlers import ControlHandlers
 from punktfunk.host.control_socket import ControlServer
 from punktfunk.host.greeting import greeting
+from punktfunk.host.native import make_native_plane, native_advert_of
 from punktfunk.host.settings import Settings
+from punktfunk.native.live_stream import WORKER_MODULE as NATIVE_WORKER_MODULE
+from punktfunk.native.plane import NativePlane
 from punktfunk.session.desktops.base import DesktopError
 from punktfunk.session.desktops.choice import DesktopChoice, choose_desktop
 from punktfunk.session.desktops.look import LookSettings
@@ -60,6 +63,7 @@ class Host:
         self.store: DeviceStore
         self.sessions: SessionManager
         self.gamestream: GameStreamPlane | None = None
+        self.native: NativePlane | None = None
         self.video: VideoFacts
         self.desktop: DesktopChoice
         self.sound: SoundServer | None = None
@@ -103,15 +107,32 @@ class Host:
         )
         pool = WorkerPool(_worker_environment(user, runtime.path))
         self._exits.push_async_callback(pool.close)
-        surroundings = Surroundings(self.desktop.make, self._sound_opener(), pool, user if _is_other(user) else None)
+        surroundings = Surroundings(
+            self.desktop.make,
+            self._sound_opener(),
+            pool,
+            user if _is_other(user) else None,
+            settings.limits.linger_s,
+        )
         self.sessions = SessionManager(surroundings, settings.limits.sessions)
         self._exits.push_async_callback(self.sessions.shutdown)
         self._in_background(self.sessions.run())
         self.store.subscribe(self._device_changed)
         self._in_background(self._watch_devices())
+        if settings.native.enabled:
+            await self._start_native(pool)
         if settings.gamestream.enabled:
             await self._start_gamestream(pool)
+        if settings.network.mdns:
+            self._in_background(self._advertise())
         self._greet()
+
+    async def _start_native(self, pool: WorkerPool) -> None:
+        plane = await make_native_plane(self._settings, self.video, self.desktop.kind, self.store, self.sessions)
+        await plane.start()
+        self.native = plane
+        self._exits.push_async_callback(plane.close)
+        pool.warm(NATIVE_WORKER_MODULE)
 
     async def _start_gamestream(self, pool: WorkerPool) -> None:
         settings = self._settings
@@ -143,14 +164,16 @@ class Host:
         self.gamestream = plane
         self._exits.push_async_callback(plane.close)
         pool.warm(WORKER_MODULE)
-        if settings.network.mdns:
-            self._in_background(self._advertise(plane))
 
-    async def _advertise(self, plane: GameStreamPlane) -> None:
+    async def _advertise(self) -> None:
         publisher = MdnsPublisher()
         self._exits.push_async_callback(publisher.close)
+        name = self._settings.host.name
         address = self._settings.network.bind_address or routed_address() or "127.0.0.1"
-        await publisher.publish(gamestream_advert(self._settings.host.name, plane.ports.base, (address,)))
+        if self.native is not None:
+            await publisher.publish(native_advert_of(self._settings, self.native, address))
+        if self.gamestream is not None:
+            await publisher.publish(gamestream_advert(name, self.gamestream.ports.base, (address,)))
 
     async def _open_sound(self, user: UserIdentity, runtime: RuntimeDir) -> SoundServer | None:
         if self._settings.display.kind == "synthetic":

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
+
+from punktfunk.trust.devices import PairedDevice, Plane
 
 if TYPE_CHECKING:
     from punktfunk.host.app import Host
@@ -11,15 +13,25 @@ if TYPE_CHECKING:
 
 def greeting(host: Host, version: str, elapsed_s: float) -> Iterator[str]:
     """Lines to show once everything is ready."""
-    settings, plane = host.settings, host.gamestream
+    settings, devices = host.settings, host.store.devices()
+    where = settings.network.bind_address or "this machine"
     yield f"punktfunk-host {version}: {settings.host.name} is ready after {elapsed_s:.1f} s"
     yield f"display: {host.desktop.kind} ({host.desktop.why})"
     yield f"encoder: {host.video.encoder} ({host.video.why})"
     yield f"sound: {host.sound.description if host.sound is not None else 'off'}"
-    if plane is None:
+    if host.native is not None:
+        yield f"punktfunk: port {settings.network.native_port} of {where}, {_paired(devices, Plane.NATIVE)}"
+        if settings.native.open:
+            yield "every device on the network is let in and remembered (native.open)"
+        else:
+            yield "to pair a punktfunk client: punktfunk-host pair --native, and type the PIN into the client"
+    if host.gamestream is None:
         yield "Moonlight clients are not let in; start with --gamestream to let them pair"
         return
-    devices = len(host.store.devices())
-    where = settings.network.bind_address or "this machine"
-    yield f"Moonlight: port {plane.ports.base} of {where}, {devices} paired device{'' if devices == 1 else 's'}"
+    yield f"Moonlight: port {host.gamestream.ports.base} of {where}, {_paired(devices, Plane.GAMESTREAM)}"
     yield "to pair: choose this computer in Moonlight, then give the PIN it shows: punktfunk-host pair PIN"
+
+
+def _paired(devices: Iterable[PairedDevice], plane: Plane) -> str:
+    count = sum(device.plane is plane for device in devices)
+    return f"{count} paired device{'' if count == 1 else 's'}"

@@ -78,10 +78,32 @@ class GameStreamSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_sessions: Annotated[int, Meta(ge=1, le=64, description="Moonlight sessions at the same time.")] = 4
 
 
+class NativeSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """punktfunk/1 clients."""
+
+    enabled: Annotated[bool, Meta(description="Let punktfunk clients in.")] = True
+    open: Annotated[
+        bool, Meta(description="Let every device in without asking, and remember it. Only for networks you trust.")
+    ] = False
+    fec_percentage: Annotated[
+        int, Meta(ge=-1, le=90, description="Recovery packets per 100 video packets. -1: as much as losses ask for.")
+    ] = -1
+    data_port: Annotated[
+        int,
+        Meta(ge=0, le=65535, description="First of the UDP ports for video, one a session. 0: any free ones."),
+    ] = 0
+    clipboard: Annotated[bool, Meta(description="Share the clipboard with clients that ask for it.")] = True
+    microphone: Annotated[bool, Meta(description="Give each desktop a microphone that its client speaks into.")] = True
+
+
 class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How much at once."""
 
     sessions: Annotated[int, Meta(ge=1, le=64, description="Sessions of all protocols at the same time.")] = 4
+    linger_s: Annotated[
+        int,
+        Meta(ge=0, le=604_800, description="Seconds that a desktop waits for its client. 0: for ever."),
+    ] = 0
     pending: Annotated[int, Meta(ge=1, le=64, description="Pairing attempts that may wait for an answer.")] = 8
 
 
@@ -142,6 +164,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     host: HostSettings = msgspec.field(default_factory=HostSettings)
     network: NetworkSettings = NetworkSettings()
+    native: NativeSettings = NativeSettings()
     gamestream: GameStreamSettings = GameStreamSettings()
     limits: LimitSettings = LimitSettings()
     display: DisplaySettings = DisplaySettings()

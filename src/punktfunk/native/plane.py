@@ -55,6 +55,7 @@ class PlaneSettings:
     pinned_fec: int | None = None
     reference_invalidation: bool = False
     clipboard: ClipReason = ClipReason.UNAVAILABLE
+    microphone: bool = True
 
 
 class NativePlane:

@@ -28,6 +28,7 @@ PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 CERTIFICATE_VALIDITY = datetime.timedelta(days=20 * 365)
 COMMON_NAME = "punktfunk-host"
 UNIQUE_ID_FILE = "uniqueid"
+NATIVE_DEVICES_FILE = "punktfunk1-paired.json"
 
 _logger = logging.getLogger(__name__)
 
@@ -56,7 +57,13 @@ def load_gamestream_identity(config_dir: Path) -> Identity:
 
 
 def load_native_identity(config_dir: Path) -> Identity:
-    """The P-256 identity in ``native-cert.pem`` and ``native-key.pem``, created on first use; raises IdentityError."""
+    """The P-256 identity in ``native-cert.pem`` and ``native-key.pem``, created on first use; raises IdentityError.
+
+    An older installation whose devices pinned ``cert.pem`` keeps that one (punktfunk1.md §2.1, §3.5).
+    """
+    older = (config_dir / NATIVE_DEVICES_FILE).exists() and (config_dir / "cert.pem").exists()
+    if older and not (config_dir / "native-cert.pem").exists():
+        return load_gamestream_identity(config_dir)
     return _load_or_create(config_dir, "native-cert.pem", "native-key.pem", _new_p256_key)
 
 

@@ -15,8 +15,9 @@ from punktfunk.trust.certificate import Certificate
 from punktfunk.trust.devices import Grants, PairedDevice, Plane, clean_name
 from punktfunk.trust.errors import CertificateError, StoreError
 from punktfunk.trust.files import write_private
+from punktfunk.trust.identity import NATIVE_DEVICES_FILE
 
-FILE_NAMES = {Plane.NATIVE: "punktfunk1-paired.json", Plane.GAMESTREAM: "gamestream-paired.json"}
+FILE_NAMES = {Plane.NATIVE: NATIVE_DEVICES_FILE, Plane.GAMESTREAM: "gamestream-paired.json"}
 MAX_DEVICES = 1024
 MAX_FILE_BYTES = 16 << 20
 

@@ -1,0 +1,96 @@
+"""The punktfunk/1 plane from the settings and what this machine can do, and its advert."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import shutil
+
+from punktfunk.discovery.mdns import Advert, native_advert
+from punktfunk.discovery.network import mac_addresses
+from punktfunk.gamestream.serverinfo import CodecSupport
+from punktfunk.host.capabilities import VideoFacts
+from punktfunk.host.settings import Settings
+from punktfunk.native.adaptive_fec import START_PERCENT
+from punktfunk.native.negotiation import HostOffer
+from punktfunk.native.plane import NativePlane, PlaneSettings
+from punktfunk.session.manager import SessionManager
+from punktfunk.trust.identity import load_native_identity, load_unique_id
+from punktfunk.trust.store import DeviceStore
+from punktfunk.wire import leopard
+from punktfunk.wire.punktfunk1.caps import HostCaps
+from punktfunk.wire.punktfunk1.enums import ClipReason, Compositor, FecScheme, VideoCodec
+
+MAX_ADVERTISED_MACS = 4
+_CODECS = {
+    CodecSupport.H264: VideoCodec.H264,
+    CodecSupport.HEVC: VideoCodec.HEVC,
+    CodecSupport.AV1: VideoCodec.AV1,
+}
+_CLIPBOARD_PROGRAMS = ("wl-copy", "wl-paste")
+
+
+async def make_native_plane(
+    settings: Settings, video: VideoFacts, display_kind: str, store: DeviceStore, sessions: SessionManager
+) -> NativePlane:
+    """The plane, not yet started. Raises IdentityError."""
+    native = settings.native
+    clipboard = clipboard_state(display_kind, allowed=native.clipboard)
+    codecs = VideoCodec.NONE
+    for support, codec in _CODECS.items():
+        codecs |= codec if support & video.codecs else VideoCodec.NONE
+    caps = HostCaps.GAMEPAD_STATE | HostCaps.AUDIO_RED
+    if display_kind != "synthetic":
+        caps |= HostCaps.TEXT_INPUT | HostCaps.PEN
+    if clipboard is ClipReason.OK:
+        caps |= HostCaps.CLIPBOARD
+    percent = native.fec_percentage
+    offer = HostOffer(
+        codecs=codecs,
+        compositors=(Compositor.WLROOTS,) if display_kind == "embedded" else (),
+        caps=caps,
+        max_bitrate_kbps=settings.video.max_bitrate_kbps,
+        fec_percent=percent if percent >= 0 else START_PERCENT,
+    )
+    first = native.data_port
+    plane_settings = PlaneSettings(
+        address=settings.network.bind_address,
+        port=settings.network.native_port,
+        open_access=native.open,
+        data_ports=range(first, first + settings.limits.sessions) if first else None,
+        fec_scheme=FecScheme.GF16 if leopard.AVAILABLE else FecScheme.GF8,
+        pinned_fec=None if percent < 0 else percent,
+        reference_invalidation=video.reference_invalidation,
+        clipboard=clipboard,
+        microphone=native.microphone,
+    )
+    return NativePlane(
+        settings=plane_settings,
+        identity=await asyncio.to_thread(load_native_identity, settings.host.config_dir),
+        store=store,
+        sessions=sessions,
+        apps=settings.apps,
+        offer=offer,
+    )
+
+
+def clipboard_state(display_kind: str, *, allowed: bool) -> ClipReason:
+    """Whether desktops of this kind have a clipboard that can be shared."""
+    if not allowed:
+        return ClipReason.DISABLED
+    usable = display_kind == "embedded" and all(map(shutil.which, _CLIPBOARD_PROGRAMS))
+    return ClipReason.OK if usable else ClipReason.UNAVAILABLE
+
+
+def native_advert_of(settings: Settings, plane: NativePlane, address: str) -> Advert:
+    """What clients read before they connect (punktfunk1.md §1)."""
+    properties = {
+        "fp": plane.host_fingerprint.hex(),
+        "pair": "optional" if settings.native.open else "required",
+        "id": load_unique_id(settings.host.config_dir),
+        "os": platform.system().lower(),
+    }
+    macs = mac_addresses()[:MAX_ADVERTISED_MACS]
+    if macs:
+        properties["mac"] = ",".join(macs)
+    return native_advert(settings.host.name, settings.network.native_port, (address,), properties)
