@@ -69,6 +69,7 @@ class Endpoint(QuicConnectionProtocol):
         self._on_datagram: Callable[[bytes], None] = lambda data: None
         self._streams: dict[int, StreamHandler] = {}
         self._keep_alive: asyncio.TimerHandle | None = None
+        self._settled = asyncio.Event()
 
     @property
     def host_fingerprint(self) -> bytes:
@@ -82,6 +83,12 @@ class Endpoint(QuicConnectionProtocol):
     def remote_address(self) -> str:
         """The host's IP address."""
         return str(self._quic._network_paths[0].addr[0])
+
+    async def shake_hands(self) -> None:
+        """Wait for the end of the TLS handshake; raises the reason when the connection ended instead."""
+        await self._settled.wait()
+        if self.closed_error is not None:
+            raise self.closed_error
 
     def send_control(self, payload: bytes) -> None:
         """Frame and send one payload on the control stream, which the first one opens."""
@@ -161,6 +168,7 @@ class Endpoint(QuicConnectionProtocol):
         """See aioquic."""
         match event:
             case events.HandshakeCompleted():
+                self._settled.set()
                 self._arm_keep_alive()
             case events.DatagramFrameReceived(data=data):
                 self._on_datagram(data)
@@ -220,6 +228,7 @@ class Endpoint(QuicConnectionProtocol):
         streams, self._streams = self._streams, {}
         for handler in streams.values():
             handler.reset()
+        self._settled.set()
         self._wake()
         self.on_closed(error)
 
@@ -289,14 +298,11 @@ async def _attempt(address: tuple[str, int], identity: ClientIdentity, timeout_s
     try:
         async with asyncio.timeout(timeout_s):
             endpoint.connect(address)
-            await endpoint.wait_connected()
+            await endpoint.shake_hands()
         return endpoint
     except TimeoutError:
         await endpoint.shut()
         return None
-    except ConnectionError:
-        await endpoint.shut()
-        raise endpoint.closed_error or UnreachableError(f"{address[0]} refused the connection") from None
     except BaseException:
         await endpoint.shut()
         raise
