@@ -9,7 +9,7 @@ import shutil
 import stat
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from tests.conformance.moonlight.impair import Impairment
 from tests.conformance.moonlight.options import StreamOptions
 from tests.conformance.moonlight.server_info import find_app
 from tests.conformance.moonlight.stream import Stream
+from tests.e2e.host_process import HostProcess
 
 DESKTOP_PROGRAMS = ("sway", "foot", "waybar", "dbus-run-session", "pactl", "pipewire")
 DESKTOP_USER = "punktfunk-desktop"
@@ -156,8 +157,8 @@ async def file_appears(path: Path, limit_s: float = 5.0) -> str:
 def read(path: Path) -> str:
     """The text of a file, "" where there is none."""
     try:
-        return path.read_text()
-    except FileNotFoundError:
+        return path.read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
         return ""
 
 
@@ -219,3 +220,36 @@ def as_user(name: str) -> tuple[str, ...]:
         return login
     view = f"mount --bind {python} /mnt; mount -t tmpfs -o mode=755 none {closed[-1]}; mkdir -p {python}"
     return ("unshare", "--mount", "sh", "-ec", f'{view}; mount --bind /mnt {python}; exec "$@"', "sh", *login)
+
+
+def children_running(host: HostProcess, *words: str) -> list[int]:
+    """Process ids below the host whose program, or a later argument, is one of the words."""
+    found = []
+    for pid in host.descendants():
+        with contextlib.suppress(OSError):
+            arguments = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+            if set(words) & {Path(arguments[0]).name, *arguments[1:3]}:
+                found.append(pid)
+    return found
+
+
+async def all_gone(processes: Iterable[int], limit_s: float = 5.0) -> None:
+    """Wait until none of these processes is there any more, zombies left out."""
+    deadline = time.monotonic() + limit_s
+    while left := [pid for pid in processes if is_alive(pid)]:
+        if time.monotonic() > deadline:
+            raise AssertionError(f"still there after {limit_s:g} s: {[command_of(pid) for pid in left]}")
+        await asyncio.sleep(0.05)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def command_of(pid: int) -> str:
+    """The command line of a process, "" when it is gone."""
+    return read(Path(f"/proc/{pid}/cmdline")).replace("\0", " ").strip()
