@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -14,6 +15,6 @@ def write_png(frame: VideoFrame, path: Path) -> None:
     encoder = av.CodecContext.create("png", "w")
     encoder.width, encoder.height = picture.width, picture.height
     encoder.pix_fmt = "rgb24"
-    encoder.time_base = frame.time_base or encoder.time_base
+    encoder.time_base = Fraction(1, 60)
     picture.pts = 0
     path.write_bytes(b"".join(bytes(packet) for packet in [*encoder.encode(picture), *encoder.encode(None)]))
