@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from punktfunk.cli import config, devices, doctor, pair, serve, sessions, version
+from punktfunk.cli import config, devices, doctor, knocks, pair, serve, sessions, version
 from punktfunk.cli.output import EXIT_CODES, Example, examples
 
 app = typer.Typer(
@@ -23,7 +23,8 @@ app = typer.Typer(
     help="Streams a desktop or a game of its own to every Moonlight and punktfunk client that connects.",
     epilog=examples(
         Example("punktfunk-host serve --gamestream", "start, and let Moonlight clients in"),
-        Example("punktfunk-host pair 1234", "answer the PIN that a client shows"),
+        Example("punktfunk-host pair --native", "make a PIN for a punktfunk client"),
+        Example("punktfunk-host pair 1234", "answer the PIN that Moonlight shows"),
         Example("punktfunk-host doctor", "prove that this machine can stream"),
     )
     + EXIT_CODES,
@@ -31,6 +32,7 @@ app = typer.Typer(
 serve.register(app)
 doctor.register(app)
 pair.register(app)
+knocks.register(app)
 version.register(app)
 app.add_typer(devices.app)
 app.add_typer(sessions.app)

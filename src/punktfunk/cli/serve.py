@@ -131,8 +131,11 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
         print_json(answer)
     elif isinstance(answer, Status):
         moonlight = f"Moonlight on port {answer.gamestream_port}" if answer.gamestream_port else "Moonlight not let in"
-        typer.echo(f"{answer.name}: process {answer.pid}, up {seconds_in_words(answer.uptime_s)}, {moonlight}")
-        typer.echo(f"{answer.devices} paired devices, {answer.sessions} sessions, {answer.pending} waiting for a PIN")
+        native = f"punktfunk on port {answer.native_port}" if answer.native_port else "punktfunk not let in"
+        typer.echo(
+            f"{answer.name}: process {answer.pid}, up {seconds_in_words(answer.uptime_s)}, {native}, {moonlight}"
+        )
+        typer.echo(f"{answer.devices} paired devices, {answer.sessions} sessions, {answer.pending} waiting to pair")
 
 
 def stop(config: ConfigOption = None) -> None:

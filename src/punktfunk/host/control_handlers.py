@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from punktfunk import __version__
 from punktfunk.gamestream.pairing import PinError
-from punktfunk.gamestream.plane import PLANE
 from punktfunk.host import control_messages as c
 from punktfunk.host.control_socket import Handler, RequestRefused
+from punktfunk.host.native_handlers import NativeHandlers
 from punktfunk.session.lifecycle import EndReason
-from punktfunk.trust.devices import PairedDevice
+from punktfunk.trust.devices import Grants, PairedDevice
 from punktfunk.trust.errors import TrustError
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class ControlHandlers:
 
     def __init__(self, host: Host) -> None:
         self._host = host
+        self._native = NativeHandlers(host)
 
     def mapping(self) -> Mapping[type[c.Request], Handler]:
         """Request type → method."""
@@ -38,9 +39,11 @@ class ControlHandlers:
             c.ListDevices: self._devices,
             c.RenameDevice: self._rename,
             c.RemoveDevice: self._remove,
+            c.SetAccess: self._set_access,
             c.ListSessions: self._sessions,
             c.EndSession: self._end_session,
             c.Stop: self._stop,
+            **self._native.mapping(),
         }
 
     async def _status(self, _request: c.Request) -> c.Answer:
@@ -51,20 +54,22 @@ class ControlHandlers:
             name=host.settings.host.name,
             uptime_s=time.monotonic() - host.started_at,
             gamestream_port=plane.ports.base if plane else 0,
+            native_port=host.settings.network.native_port if host.native else 0,
             devices=len(host.store.devices()),
             sessions=len(host.sessions.sessions),
-            pending=len(plane.pairing_api.pairing.pending(time.monotonic())) if plane else 0,
+            pending=len(self._waiting()),
         )
 
     async def _pending(self, _request: c.Request) -> c.Answer:
+        return c.PendingList(attempts=tuple(self._waiting()))
+
+    def _waiting(self) -> list[c.PendingAttempt]:
         plane = self._host.gamestream
-        waiting = plane.pairing_api.pairing.pending(time.monotonic()) if plane else []
-        return c.PendingList(
-            attempts=tuple(
-                c.PendingAttempt(attempt=str(a.attempt), name=a.name, address=a.address, waited_s=a.age_s)
-                for a in waiting
-            )
-        )
+        shown = plane.pairing_api.pairing.pending(time.monotonic()) if plane else []
+        attempts = [
+            c.PendingAttempt(attempt=str(a.attempt), name=a.name, address=a.address, waited_s=a.age_s) for a in shown
+        ]
+        return [*attempts, *self._native.waiting()]
 
     async def _submit_pin(self, request: c.Request) -> c.Answer:
         assert isinstance(request, c.SubmitPin)
@@ -93,6 +98,8 @@ class ControlHandlers:
                     protocol=d.plane.value,
                     paired_unix=d.added_unix,
                     connected=d.fingerprint in connected,
+                    grants=int(d.grants),
+                    expires_unix=d.expires_unix,
                 )
                 for d in self._host.store.devices()
             )
@@ -116,6 +123,16 @@ class ControlHandlers:
             raise RequestRefused(str(error)) from error
         return c.Done(message=f"{device.name} is not paired any more; its sessions end now.")
 
+    async def _set_access(self, request: c.Request) -> c.Answer:
+        assert isinstance(request, c.SetAccess)
+        device = self._find(request.device)
+        expires_unix = int(time.time()) + request.for_s if request.for_s else 0
+        try:
+            self._host.store.set_grants(device.fingerprint, Grants(request.grants), expires_unix)
+        except TrustError as error:
+            raise RequestRefused(str(error)) from error
+        return c.Done(message=f"What {device.name} may do has changed.")
+
     async def _sessions(self, _request: c.Request) -> c.Answer:
         now = time.time()
         return c.SessionList(
@@ -126,7 +143,7 @@ class ControlHandlers:
                     app=s.request.app.name,
                     state=s.state.value,
                     mode=str(s.mode),
-                    protocol=PLANE,
+                    protocol=s.request.plane,
                     age_s=now - s.started_at,
                 )
                 for s in self._host.sessions.sessions

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 PROTOCOL_VERSION = 1
 MAX_MESSAGE_BYTES = 256 * 1024
+MAX_ACCESS_S = 10 * 365 * 86_400
 
 _Text = Annotated[str, Meta(max_length=256)]
 
@@ -24,7 +25,7 @@ class GetStatus(Request, frozen=True, tag="status"):
 
 
 class ListPending(Request, frozen=True, tag="pending"):
-    """Pairing attempts that wait for a PIN. Answered by ``PendingList``."""
+    """Clients that wait for a PIN to be typed here, or to be let in. Answered by ``PendingList``."""
 
 
 class SubmitPin(Request, frozen=True, tag="submit-pin"):
@@ -33,6 +34,43 @@ class SubmitPin(Request, frozen=True, tag="submit-pin"):
     pin: Annotated[str, Meta(min_length=1, max_length=64)]
     attempt: _Text = ""
     name: Annotated[str, Meta(max_length=64)] = ""
+
+
+class ArmPairing(Request, frozen=True, tag="arm-pairing"):
+    """Make a PIN for the next punktfunk client. Answered by ``PairingWindow``."""
+
+    window_s: Annotated[int, Meta(ge=15, le=600)] = 120
+
+
+class GetPairing(Request, frozen=True, tag="pairing"):
+    """Answered by ``PairingWindow``."""
+
+
+class DisarmPairing(Request, frozen=True, tag="disarm-pairing"):
+    """Make the PIN void."""
+
+
+class ApproveDevice(Request, frozen=True, tag="approve-device"):
+    """Pair a punktfunk client that waits to be let in. ``attempt`` may be empty when only one waits."""
+
+    attempt: _Text = ""
+    name: Annotated[str, Meta(max_length=64)] = ""
+    grants: Annotated[int, Meta(ge=0, le=63)] = 63
+    for_s: Annotated[int, Meta(ge=0, le=MAX_ACCESS_S)] = 0
+
+
+class DenyDevice(Request, frozen=True, tag="deny-device"):
+    """Turn it away."""
+
+    attempt: _Text = ""
+
+
+class SetAccess(Request, frozen=True, tag="set-access"):
+    """What a paired device may do (the bits of ``trust.devices.Grants``) and for how long, 0 = for ever."""
+
+    device: _Text
+    grants: Annotated[int, Meta(ge=0, le=63)] = 63
+    for_s: Annotated[int, Meta(ge=0, le=MAX_ACCESS_S)] = 0
 
 
 class ListDevices(Request, frozen=True, tag="devices"):
@@ -67,7 +105,21 @@ class Stop(Request, frozen=True, tag="stop"):
 
 
 AnyRequest = (
-    GetStatus | ListPending | SubmitPin | ListDevices | RenameDevice | RemoveDevice | ListSessions | EndSession | Stop
+    GetStatus
+    | ListPending
+    | SubmitPin
+    | ArmPairing
+    | GetPairing
+    | DisarmPairing
+    | ApproveDevice
+    | DenyDevice
+    | SetAccess
+    | ListDevices
+    | RenameDevice
+    | RemoveDevice
+    | ListSessions
+    | EndSession
+    | Stop
 )
 
 
@@ -90,20 +142,21 @@ class Refused(Answer, frozen=True, tag="refused"):
 
 
 class Status(Answer, frozen=True, tag="status"):
-    """What the host does. ``ports`` are in words; ``gamestream_port`` is 0 when Moonlight is not let in."""
+    """What the host does. ``ports`` are in words; A port is 0 when its clients are not let in."""
 
     pid: int
     host_version: str
     name: str
     uptime_s: float
     gamestream_port: int = 0
+    native_port: int = 0
     devices: int = 0
     sessions: int = 0
     pending: int = 0
 
 
 class PendingAttempt(msgspec.Struct, frozen=True, kw_only=True):
-    """A client that shows a PIN and waits for it to be typed here."""
+    """A client that waits: a Moonlight one for its PIN to be typed here, a punktfunk one to be let in."""
 
     attempt: str
     name: str
@@ -118,8 +171,15 @@ class PendingList(Answer, frozen=True, tag="pending"):
     attempts: tuple[PendingAttempt, ...] = ()
 
 
+class PairingWindow(Answer, frozen=True, tag="pairing"):
+    """The PIN to type into a punktfunk client; empty when there is none."""
+
+    pin: str = ""
+    expires_in_s: float = 0.0
+
+
 class DeviceInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """A paired device. ``paired_unix`` is 0 when not known."""
+    """A paired device. ``paired_unix`` is 0 when not known, ``expires_unix`` 0 for ever."""
 
     device: str
     name: str
@@ -127,6 +187,8 @@ class DeviceInfo(msgspec.Struct, frozen=True, kw_only=True):
     protocol: str = "gamestream"
     paired_unix: int = 0
     connected: bool = False
+    grants: int = 63
+    expires_unix: int = 0
 
 
 class DeviceList(Answer, frozen=True, tag="devices"):
@@ -153,7 +215,7 @@ class SessionList(Answer, frozen=True, tag="sessions"):
     sessions: tuple[SessionInfo, ...] = ()
 
 
-AnyAnswer = Done | Refused | Status | PendingList | DeviceList | SessionList
+AnyAnswer = Done | Refused | Status | PendingList | PairingWindow | DeviceList | SessionList
 
 
 class MessageError(Exception):
