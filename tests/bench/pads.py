@@ -50,14 +50,14 @@ class Reader(threading.Thread):
         super().__init__(daemon=True)
         self.edges: dict[int, list[float]] = {}
         self._selector = selectors.DefaultSelector()
-        self._stop = False
+        self._stopping = False
         for name in device_nodes(SESSION):
             if name.startswith("input/event"):
                 fd = os.open(Path("/dev", name), os.O_RDONLY | os.O_NONBLOCK)
                 self._selector.register(fd, selectors.EVENT_READ)
 
     def run(self) -> None:
-        while not self._stop:
+        while not self._stopping:
             for key, _ in self._selector.select(0.1):
                 now = time.perf_counter()
                 for event in EVENT.iter_unpack(os.read(key.fd, EVENT.size * 64)):
@@ -65,7 +65,7 @@ class Reader(threading.Thread):
                         self.edges.setdefault(key.fd, []).append(now)
 
     def stop(self) -> None:
-        self._stop = True
+        self._stopping = True
         self.join()
 
 
@@ -92,7 +92,8 @@ def main() -> None:
     print(f"machine: {platform.processor() or platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}")
     print(f"pads: {options.pads} × {options.rate}/s, {', '.join(kinds)}, kernel: {not options.without_kernel}")
     print(f"reports: {len(sent)}, behind schedule at the end by {late * 1000:.1f} ms")
-    print(f"CPU: {cpu / options.seconds * 100:.1f} % of a core, {cpu / len(sent) * 1e6:.1f} µs a report")
+    share = "" if reader is None else ", the reading game's share included"
+    print(f"CPU: {cpu / options.seconds * 100:.1f} % of a core, {cpu / len(sent) * 1e6:.1f} µs a report{share}")
     if reader is not None:
         time.sleep(0.5)
         reader.stop()

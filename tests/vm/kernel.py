@@ -127,14 +127,15 @@ def _module_name(file_name: str) -> str:
 
 
 def _prune(folder: Path) -> None:
-    needed = set(_load_order(folder))
+    needed = set(load_order(folder))
     for module in folder.glob("*.ko"):
         if module not in needed:
             module.unlink()
-    (folder / "modules").write_text("\n".join(module.name for module in _load_order(folder)))
+    (folder / "modules").write_text("\n".join(module.name for module in load_order(folder)))
 
 
-def _load_order(folder: Path) -> list[Path]:
+def load_order(folder: Path) -> list[Path]:
+    """The modules in a folder that are wanted, each after what it says that it depends on."""
     order: list[Path] = []
 
     def visit(name: str) -> None:

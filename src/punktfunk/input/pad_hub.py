@@ -42,10 +42,11 @@ log = logging.getLogger(__name__)
 
 
 class _Plugged:
-    """A pad and the newest of its inputs."""
+    """A pad and the newest of its inputs; ``wanted`` is the kind that it stands for."""
 
-    def __init__(self, kind: PadKind, device: VirtualPad) -> None:
+    def __init__(self, kind: PadKind, wanted: PadKind, device: VirtualPad) -> None:
         self.kind = kind
+        self.wanted = wanted
         self.device = device
         self.inputs = PadInputs()
 
@@ -126,12 +127,18 @@ class PadHub:
         os.close(self._wake_fd)
 
     def _arrive(self, event: PadArrived) -> None:
-        # Both protocols repeat arrivals; a pad that is there stays as it is.
-        if event.pad in self._pads:
+        plugged = self._pads.get(event.pad)
+        if plugged is not None and plugged.wanted is self._choose(event):
+            # A client that came back: the game's pad stays, and the client learns what it does.
+            for feedback in self._gate.current(event.pad):
+                self._on_feedback(feedback)
             return
+        self._remove(event.pad)
         self._arrivals[event.pad] = event
-        self._refused.discard(event.pad)
         self._plug(event.pad)
+
+    def _choose(self, arrival: PadArrived | None) -> PadKind:
+        return catalogue.choose(arrival, self._session_default, self._setting)
 
     def _apply(self, event: PadState | PadMotion | PadTouched | PadBattery) -> None:
         plugged = self._pads.get(event.pad) or self._plug(event.pad)
@@ -157,7 +164,7 @@ class PadHub:
         if pad in self._refused:
             return None
         arrival = self._arrivals.get(pad)
-        wanted = catalogue.choose(arrival, self._session_default, self._setting)
+        wanted = self._choose(arrival)
         capabilities = 0 if arrival is None else arrival.capabilities
         dual = capabilities & catalogue.CAPABILITY_DUAL_TOUCHPAD != 0
         # The device of the same pad's last life may still be going away; drivers refuse a serial that is there twice.
@@ -168,7 +175,7 @@ class PadHub:
         for kind in catalogue.substitutes(wanted):
             device = self._try(kind, placement, reasons)
             if device is not None:
-                plugged = self._pads[pad] = _Plugged(kind, device)
+                plugged = self._pads[pad] = _Plugged(kind, wanted, device)
                 self._poll.register(device.fileno(), select.EPOLLIN)
                 self._say(wanted, kind, reasons)
                 self._ask_for_motion(pad, kind)

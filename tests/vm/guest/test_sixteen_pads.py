@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -99,3 +101,19 @@ def test_unplugging_while_a_driver_starts_and_plugging_in_again(hub: Callable[[s
     pads.close()
     assert pad_folders(pad_phys("hasty", 0)) == []
     game.close()
+
+
+def test_a_killed_worker_leaves_no_pad() -> None:
+    script = (
+        "from punktfunk.input.events import PadArrived, PadKind\n"
+        "from punktfunk.input.pad_hub import PadHub, open_node\n"
+        "hub = PadHub(open_node, print, session='killed')\n"
+        "for pad, kind in enumerate((PadKind.XBOX_360, PadKind.DUALSENSE)):\n"
+        "    hub.handle(PadArrived(pad, kind))\n"
+        "input()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as worker:
+        for pad in range(2):
+            gamepad("killed", pad).close()
+        worker.kill()
+    eventually(lambda: not list(device_nodes("killed")))

@@ -99,7 +99,7 @@ def parse_output(data: bytes) -> DualSenseOutput:
         right_trigger=data[11:22] if haptics & 0x04 else None,
         left_trigger=data[22:33] if haptics & 0x08 else None,
         mute_light=_mute_light(data[9]) if lights & 0x01 else None,
-        light=(data[45], data[46], data[47]) if lights & 0x04 else (0, 0, 0) if lights & 0x08 else None,
+        light=(data[45], data[46], data[47]) if lights & 0x04 else None,
         player_leds=data[44] & 0x1F if lights & 0x10 else None,
     )
 

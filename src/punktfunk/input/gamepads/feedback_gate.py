@@ -45,10 +45,13 @@ class FeedbackGate:
         ready = [f for key, f in self._waiting.items() if now >= self._sent[key][1] + SHORTEST_INTERVAL_S]
         return [passed for feedback in ready for passed in self.offer(feedback, now)]
 
+    def current(self, pad: int) -> list[Feedback]:
+        """What a pad does now, for a client that was not there when it was told."""
+        return [sent for key, (sent, _) in self._sent.items() if key[1] == pad]
+
     def silence(self, pad: int, now: float) -> list[Feedback]:
         """The stop of whatever a pad that goes away still does; the pad is forgotten."""
-        running = [sent for key, (sent, _) in self._sent.items() if key[1] == pad]
-        stops = [stop for feedback in running for stop in _stop_of(feedback) if stop != feedback]
+        stops = [stop for feedback in self.current(pad) for stop in _stop_of(feedback) if stop != feedback]
         for known in (self._sent, self._waiting):
             for key in [key for key in known if key[1] == pad]:
                 del known[key]
