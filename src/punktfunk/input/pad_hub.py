@@ -34,6 +34,7 @@ from punktfunk.input.gamepads.inputs import PadInputs
 from punktfunk.input.gamepads.nodes import pad_phys
 
 MAX_PADS = 16
+MAX_PHYS_BYTES = 63
 MOTION_RATE_HZ = 250
 ACCELEROMETER, GYROSCOPE = 1, 2
 CLOSE_TIMEOUT_S = 10.0
@@ -52,10 +53,12 @@ class _Plugged:
 
 
 class PadHub:
-    """Up to 16 pads. Safe to call from any thread; ``on_feedback`` is called from any, and must not call back.
+    """Up to 16 pads. Safe to call from any thread.
 
+    ``on_feedback`` is called from any thread, and must neither call back, block nor raise.
     ``open_node`` returns a fresh non-inheritable descriptor of the node, which the hub then owns, or raises OSError.
     ``session`` tells this session's pads from all others on the machine: it is in their ``phys`` and in their serials.
+    Raises ValueError when it is too long for that.
     """
 
     def __init__(
@@ -68,6 +71,8 @@ class PadHub:
         setting: PadKind = PadKind.AUTO,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        if len(pad_phys(session, MAX_PADS - 1).encode()) > MAX_PHYS_BYTES:
+            raise ValueError(f"session name {session!r} is too long for a device")
         self._open_node = open_node
         self._on_feedback = on_feedback
         self._session = session
@@ -128,7 +133,7 @@ class PadHub:
 
     def _arrive(self, event: PadArrived) -> None:
         plugged = self._pads.get(event.pad)
-        if plugged is not None and plugged.wanted is self._choose(event):
+        if plugged is not None and (event.kind is PadKind.AUTO or plugged.wanted is self._choose(event)):
             # A client that came back: the game's pad stays, and the client learns what it does.
             for feedback in self._gate.current(event.pad):
                 self._on_feedback(feedback)

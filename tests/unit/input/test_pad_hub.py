@@ -127,8 +127,9 @@ def test_a_client_that_comes_back_finds_its_pad_and_learns_what_it_does(desk: Ma
     d.hub.handle(PadArrived(0, PadKind.DUALSENSE))
     told = list(d.feedback)
     d.hub.handle(PadArrived(0, PadKind.DUALSENSE))
+    d.hub.handle(PadArrived(0, PadKind.AUTO))
     assert len(d.pads) == 1
-    assert d.feedback == told * 2
+    assert d.feedback == told * 3
 
 
 def test_another_pad_in_the_same_place_replaces_the_first(desk: MakeDesk) -> None:
@@ -206,6 +207,11 @@ def test_removal_unplugs_stops_the_rumble_and_frees_the_number(desk: MakeDesk) -
     assert d.pads[0].placement.serial != d.pads[1].placement.serial
 
 
+def test_a_session_name_has_to_fit_into_a_device() -> None:
+    with pytest.raises(ValueError, match="too long"):
+        PadHub(lambda node: -1, lambda feedback: None, session="s" * 60)
+
+
 def test_pads_with_motion_ask_for_it(desk: MakeDesk) -> None:
     d = desk()
     d.hub.handle(PadArrived(0, PadKind.XBOX_360))
@@ -239,7 +245,7 @@ def test_closing_unplugs_all_and_nothing_works_after(desk: MakeDesk) -> None:
 
 pad_events = st.one_of(
     st.builds(PadState, st.integers(0, 3), st.integers(0, 0x3FFFFF)),
-    st.builds(PadArrived, st.integers(0, 3), st.just(PadKind.AUTO)),
+    st.builds(PadArrived, st.integers(0, 3), st.sampled_from([PadKind.AUTO, PadKind.XBOX_360])),
     st.builds(PadRemoved, st.integers(0, 3)),
 )
 
