@@ -18,7 +18,8 @@ READY_S = 20.0
 READY = "is ready after"
 PROGRAM = (sys.executable, "-m", "punktfunk.cli.main")
 NATIVE_OFFSET = 2
-PORT_OFFSETS = (-5, 0, NATIVE_OFFSET, 9, 10, 11, 21)
+MGMT_OFFSET = 1
+PORT_OFFSETS = (-5, 0, MGMT_OFFSET, NATIVE_OFFSET, 9, 10, 11, 21)
 
 
 class HostProcess:
@@ -54,6 +55,11 @@ class HostProcess:
         self._said_before = 0
 
     @property
+    def mgmt_port(self) -> int:
+        """The port of the management API."""
+        return self.base_port + MGMT_OFFSET
+
+    @property
     def native_port(self) -> int:
         """The port of punktfunk/1."""
         return self.base_port + NATIVE_OFFSET
@@ -72,6 +78,7 @@ class HostProcess:
         """Start without waiting."""
         command = [*self._prefix, *PROGRAM, "serve", "--gamestream", "--config", str(self.config)]
         command += ["--base-port", str(self.base_port), "--native-port", str(self.native_port)]
+        command += ["--mgmt-port", str(self.mgmt_port)]
         command += ["--log-level", "debug", *self._flags]
         self._said_before = self.log().count(READY)
         with self.log_file.open("ab") as log:

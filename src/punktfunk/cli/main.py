@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from punktfunk.cli import config, devices, doctor, knocks, pair, serve, sessions, version
+from punktfunk.cli import config, devices, doctor, knocks, openapi, pair, serve, sessions, version
 from punktfunk.cli.output import EXIT_CODES, Example, examples
 
 app = typer.Typer(
@@ -34,6 +34,7 @@ doctor.register(app)
 pair.register(app)
 knocks.register(app)
 version.register(app)
+openapi.register(app)
 app.add_typer(devices.app)
 app.add_typer(sessions.app)
 app.add_typer(config.app)

@@ -20,7 +20,7 @@ from punktfunk.cli.output import (
 )
 from punktfunk.host.control_messages import GetStatus, Status, Stop
 from punktfunk.host.ports import busy_ports, describe_busy, ports_of
-from punktfunk.host.settings import Settings
+from punktfunk.host.settings import LoadedSettings
 
 _FLAGS = {
     "gamestream": ("--gamestream", "gamestream.enabled"),
@@ -89,11 +89,12 @@ def serve(
     given = locals()
     flags = {key: (flag, given[parameter]) for parameter, (flag, key) in _FLAGS.items() if given[parameter] is not None}
     flags |= dict(_parse_set(text) for text in more or [])
-    raise typer.Exit(_run(settings_or_exit(config, flags).settings))
+    raise typer.Exit(_run(settings_or_exit(config, flags)))
 
 
-def _run(settings: Settings) -> int:
+def _run(loaded: LoadedSettings) -> int:
     """Run the host; what a person can mend ends the command with a sentence."""
+    settings = loaded.settings
     from punktfunk.host import logs
     from punktfunk.host.control_socket import ControlError, HostAlreadyRunning
     from punktfunk.host.paths import PathError
@@ -102,7 +103,7 @@ def _run(settings: Settings) -> int:
     from punktfunk.host import app as host
 
     try:
-        return host.run(settings)
+        return host.run(loaded)
     except HostAlreadyRunning as error:
         fail(str(error), ALREADY_RUNNING)
     except (ControlError, PathError, host.HostError) as error:

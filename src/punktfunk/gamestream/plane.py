@@ -163,6 +163,10 @@ class GameStreamPlane:
         """What can be launched."""
         return self._apps
 
+    def set_apps(self, apps: Sequence[App]) -> None:
+        """Offer these from now on; what runs goes on."""
+        self._apps = tuple(apps)
+
     def running_app(self, device: PairedDevice) -> int:
         """The app of the device's session, 0 when it has none."""
         session = self._sessions.of_client(device.fingerprint, PLANE)

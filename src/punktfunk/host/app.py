@@ -7,8 +7,9 @@ import contextlib
 import logging
 import os
 import signal
+import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
 
 from punktfunk import __version__
@@ -20,9 +21,11 @@ from punktfunk.gamestream.stream_plan import Encryption, HostFeatures, StreamOff
 from punktfunk.host.capabilities import VideoFacts, find_video_facts
 from punktfunk.host.control_handlers import ControlHandlers
 from punktfunk.host.control_socket import ControlServer
+from punktfunk.host.first_look import show_setup_link
 from punktfunk.host.greeting import greeting
+from punktfunk.host.management import ManagementError, RunningApi, start_management
 from punktfunk.host.native import make_native_plane, native_advert_of
-from punktfunk.host.settings import Settings
+from punktfunk.host.settings import LoadedSettings, Settings
 from punktfunk.native.live_stream import WORKER_MODULE as NATIVE_WORKER_MODULE
 from punktfunk.native.plane import NativePlane
 from punktfunk.session.desktops.base import DesktopError
@@ -31,6 +34,7 @@ from punktfunk.session.desktops.look import LookSettings
 from punktfunk.session.identity import IdentityError, UserIdentity, desktop_user
 from punktfunk.session.lifecycle import EndReason
 from punktfunk.session.manager import SessionManager
+from punktfunk.session.plan import App
 from punktfunk.session.processes import sweep_orphans
 from punktfunk.session.runtime_dirs import RuntimeDir, RuntimeDirError
 from punktfunk.session.session import Surroundings
@@ -54,8 +58,10 @@ class HostError(Exception):
 class Host:
     """Everything that runs. ``run`` is its whole life."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, loaded: LoadedSettings) -> None:
+        self._loaded = loaded
+        self._settings = loaded.settings
+        self.environment: Mapping[str, str] = os.environ.copy()
         self._stop = asyncio.Event()
         self._exits = contextlib.AsyncExitStack()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -64,6 +70,8 @@ class Host:
         self.sessions: SessionManager
         self.gamestream: GameStreamPlane | None = None
         self.native: NativePlane | None = None
+        self.management: RunningApi | None = None
+        self.ready = False
         self.video: VideoFacts
         self.desktop: DesktopChoice
         self.sound: SoundServer | None = None
@@ -72,6 +80,12 @@ class Host:
     def settings(self) -> Settings:
         """What it runs with."""
         return self._settings
+
+    def set_apps(self, apps: tuple[App, ...]) -> None:
+        """Offer these to clients from now on; what runs goes on."""
+        for plane in (self.native, self.gamestream):
+            if plane is not None:
+                plane.set_apps(apps)
 
     def stop(self) -> None:
         """Shut down in an orderly way."""
@@ -85,6 +99,7 @@ class Host:
         async with self._exits:
             await self._start()
             await self._stop.wait()
+            self.ready = False
             log.info("stopping")
         return 0
 
@@ -123,8 +138,11 @@ class Host:
             await self._start_native(pool)
         if settings.gamestream.enabled:
             await self._start_gamestream(pool)
+        if settings.mgmt.enabled:
+            self.management = await start_management(self, self._loaded, self._exits)
         if settings.network.mdns:
             self._in_background(self._advertise())
+        self.ready = True
         self._greet()
 
     async def _start_native(self, pool: WorkerPool) -> None:
@@ -226,13 +244,15 @@ class Host:
         elapsed_s = time.monotonic() - self.started_at
         for line in greeting(self, __version__, elapsed_s):
             log.info("%s", line)
+        if self.management is not None and self.management.setup_link:
+            show_setup_link(self.management.setup_link, sys.stderr, self._settings.log.format)
 
 
-def run(settings: Settings) -> int:
+def run(loaded: LoadedSettings) -> int:
     """Run the host until it is stopped; the exit status. Raises what ``cli.serve`` explains."""
     try:
-        return asyncio.run(Host(settings).run())
-    except (DesktopError, IdentityError, RuntimeDirError, TrustError) as error:
+        return asyncio.run(Host(loaded).run())
+    except (DesktopError, IdentityError, ManagementError, RuntimeDirError, TrustError) as error:
         raise HostError(str(error)) from error
 
 

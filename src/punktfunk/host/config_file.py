@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
@@ -34,10 +33,9 @@ class ConfigFile:
 
     def load(self) -> LoadedSettings:
         """What a host that starts now would run with; raises SettingsError."""
-        # A file that nobody has written yet is fine; `load` insists on one that was named.
+        # A file that nobody has written yet is fine; `load` insists on one that is named.
         file = self.path if self.path.exists() else None
-        environment = self._environment if file else {**self._environment, "PUNKTFUNK_CONFIG": ""}
-        return load(self._flags, environment=environment, file=file)
+        return load(self._flags, environment=self._environment, file=file)
 
     def try_edit(self, edit: Edit) -> LoadedSettings:
         """What a host would run with after ``edit``, which is not kept; raises SettingsError."""

@@ -19,6 +19,8 @@ def greeting(host: Host, version: str, elapsed_s: float) -> Iterator[str]:
     yield f"display: {host.desktop.kind} ({host.desktop.why})"
     yield f"encoder: {host.video.encoder} ({host.video.why})"
     yield f"sound: {host.sound.description if host.sound is not None else 'off'}"
+    if host.management is not None:
+        yield f"console: {host.management.url} (certificate SHA-256 {_in_pairs(host.management.fingerprint)})"
     if host.native is not None:
         yield f"punktfunk: port {settings.network.native_port} of {where}, {_paired(devices, Plane.NATIVE)}"
         if settings.native.open:
@@ -35,3 +37,8 @@ def greeting(host: Host, version: str, elapsed_s: float) -> Iterator[str]:
 def _paired(devices: Iterable[PairedDevice], plane: Plane) -> str:
     count = sum(device.plane is plane for device in devices)
     return f"{count} paired device{'' if count == 1 else 's'}"
+
+
+def _in_pairs(fingerprint: str) -> str:
+    """The form in which browsers show it."""
+    return ":".join(fingerprint[i : i + 2] for i in range(0, len(fingerprint), 2)).upper()

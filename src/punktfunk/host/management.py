@@ -44,7 +44,7 @@ class ManagementError(Exception):
 
 @dataclass
 class RunningApi:
-    """The API of a running host. ``setup_link`` is empty once the owner has chosen a password; show it, never log it."""
+    """The API of a running host. ``setup_link`` is empty once a password was chosen; show it, never log it."""
 
     url: str
     fingerprint: str

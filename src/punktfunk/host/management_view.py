@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from punktfunk import __version__
@@ -36,8 +37,6 @@ from punktfunk.trust.devices import Grants
 from punktfunk.trust.errors import TrustError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from punktfunk.host.app import Host
 
 _CODECS = {"h264": CodecSupport.H264, "hevc": CodecSupport.HEVC, "av1": CodecSupport.AV1}
@@ -55,7 +54,7 @@ class ManagedSessions:
         self._manager = manager
         self._max_bitrate_kbps = max_bitrate_kbps
 
-    def list(self) -> Sequence[SessionFacts]:
+    def all(self) -> Sequence[SessionFacts]:
         """Oldest first."""
         return [_session_facts(session) for session in self._manager.sessions]
 
@@ -211,7 +210,10 @@ class RunningHost:
     def displays(self) -> Sequence[DisplayFacts]:
         """Ways to show a desktop; the one that was chosen is the default."""
         chosen = self._host.desktop.kind
-        return [DisplayFacts(kind, label, kind in (chosen, "synthetic"), kind == chosen) for kind, label in _DISPLAYS.items()]
+        return [
+            DisplayFacts(kind, label, kind in (chosen, "synthetic"), kind == chosen)
+            for kind, label in _DISPLAYS.items()
+        ]
 
     def ready(self) -> bool:
         """Whether clients can connect."""

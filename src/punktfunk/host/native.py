@@ -90,6 +90,8 @@ def native_advert_of(settings: Settings, plane: NativePlane, address: str) -> Ad
         "id": load_unique_id(settings.host.config_dir),
         "os": platform.system().lower(),
     }
+    if settings.mgmt.enabled:
+        properties["mgmt"] = str(settings.network.mgmt_port)
     macs = mac_addresses()[:MAX_ADVERTISED_MACS]
     if macs:
         properties["mac"] = ",".join(macs)

@@ -43,12 +43,16 @@ class Holder(msgspec.Struct, frozen=True):
 
 def ports_of(settings: Settings) -> tuple[Port, ...]:
     """Every fixed port that a host with these settings binds (gamestream.md §1.1, punktfunk1.md §0.4)."""
-    native = (Port("udp", settings.network.native_port, "punktfunk/1"),) if settings.native.enabled else ()
+    others: tuple[Port, ...] = ()
+    if settings.native.enabled:
+        others += (Port("udp", settings.network.native_port, "punktfunk/1"),)
+    if settings.mgmt.enabled:
+        others += (Port("tcp", settings.network.mgmt_port, "management"),)
     if not settings.gamestream.enabled:
-        return native
+        return others
     base = settings.network.gamestream_port
     return (
-        *native,
+        *others,
         Port("tcp", base, "GameStream HTTP"),
         Port("tcp", base - 5, "GameStream HTTPS"),
         Port("tcp", base + 21, "RTSP"),
@@ -65,7 +69,7 @@ def busy_ports(ports: Iterable[Port], bind_address: str = "") -> list[Port]:
 
 def describe_busy(ports: Iterable[Port]) -> str:
     """One line for each program that holds some of these ports: which, and what to do."""
-    advice = "stop that program, or choose other ports with --base-port or --native-port."
+    advice = "stop that program, or choose other ports with --base-port, --native-port or --mgmt-port."
     return "\n".join(f"{line}: {advice}" for line in name_holders(ports))
 
 

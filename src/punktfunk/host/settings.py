@@ -96,6 +96,20 @@ class NativeSettings(msgspec.Struct, frozen=True, kw_only=True):
     microphone: Annotated[bool, Meta(description="Give each desktop a microphone that its client speaks into.")] = True
 
 
+class ManagementSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The management API and its console."""
+
+    enabled: Annotated[bool, Meta(description="Serve the management API and the console.")] = True
+    allowed_hosts: Annotated[
+        tuple[str, ...],
+        Meta(description="Names besides the machine's own by which browsers may reach the console."),
+    ] = ()
+    certificate: Annotated[
+        str, Meta(description="PEM file with a certificate of your own, for its names. Empty: the host's own alone.")
+    ] = ""
+    key: Annotated[str, Meta(description="PEM file with the key of that certificate.")] = ""
+
+
 class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How much at once."""
 
@@ -166,6 +180,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     network: NetworkSettings = NetworkSettings()
     native: NativeSettings = NativeSettings()
     gamestream: GameStreamSettings = GameStreamSettings()
+    mgmt: ManagementSettings = ManagementSettings()
     limits: LimitSettings = LimitSettings()
     display: DisplaySettings = DisplaySettings()
     audio: AudioSettings = AudioSettings()

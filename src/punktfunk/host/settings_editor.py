@@ -30,7 +30,7 @@ class SettingsEditor:
         """Where host.toml is."""
         return str(self._config.path)
 
-    def list(self) -> Sequence[SettingFacts]:
+    def all(self) -> Sequence[SettingFacts]:
         """Every setting as a host that starts now would have it. Raises Refused when the file is wrong."""
         loaded, defaults = self._load(), Settings()
         return [self._facts(field, loaded, defaults) for field in SCHEMA.values()]
@@ -109,7 +109,8 @@ class AppLibrary:
 
     def add(self, app: App) -> App:
         """Append an ``[[apps]]`` table; raises Refused."""
-        return self._edit(lambda document: _tables(document).append(_table(app)), app.name)
+        self._edit(lambda document: _tables(document).append(_table(app)))
+        return self._named(app.name)
 
     def replace(self, app_id: int, app: App) -> App:
         """Write an ``[[apps]]`` table anew; raises Refused, KeyError."""
@@ -119,7 +120,8 @@ class AppLibrary:
             tables = _tables(document)
             tables[_index(tables, name)] = _table(app)
 
-        return self._edit(put, app.name)
+        self._edit(put)
+        return self._named(app.name)
 
     def remove(self, app_id: int) -> None:
         """Take an ``[[apps]]`` table out; raises Refused, KeyError."""
@@ -131,21 +133,23 @@ class AppLibrary:
             if not tables:
                 del document["apps"]
 
-        self._edit(cut, None)
+        self._edit(cut)
 
     def _custom_name(self, app_id: int) -> str:
         if not self.is_custom(app_id):
             raise KeyError(app_id)
         return next(app.name for app in self._apps if app.id == app_id)
 
-    def _edit(self, edit: Callable[[tomlkit.TOMLDocument], None], name: str | None) -> Any:
+    def _named(self, name: str) -> App:
+        return next(app for app in self._apps if app.name == name)
+
+    def _edit(self, edit: Callable[[tomlkit.TOMLDocument], None]) -> None:
         try:
             loaded = self._config.edit(edit)
         except SettingsError as error:
             raise Refused("; ".join(mistake.message for mistake in error.mistakes)) from error
         self._apps = loaded.settings.apps
         self._apply(self._apps)
-        return next((app for app in self._apps if app.name == name), None)
 
 
 def _put(document: tomlkit.TOMLDocument, changes: Mapping[str, object]) -> None:
@@ -154,9 +158,9 @@ def _put(document: tomlkit.TOMLDocument, changes: Mapping[str, object]) -> None:
         if value is not None:
             if section not in document:
                 document[section] = tomlkit.table()
-            document[section][name] = value  # type: ignore[index]
+            document[section][name] = value
         elif section in document:
-            document[section].pop(name, None)  # type: ignore[union-attr]
+            document[section].pop(name, None)
 
 
 def _tables(document: tomlkit.TOMLDocument) -> AoT:

@@ -73,7 +73,7 @@ def openapi_text() -> str:
     document = create_app().openapi()
     document["components"]["securitySchemes"] = _SCHEMES
     document["components"]["schemas"]["Error"] = _ERROR
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
 def serve_app(management: Management, hosts: AllowedHosts, assets: dict[str, Asset] | None = None) -> ASGIApp:

@@ -115,11 +115,13 @@ class Routes:
         statuses = {400, 401, 421, 422, 429, *errors} | ({403, 413, 415} if change else set())
         statuses |= {403} if rule is not Rule.OPEN else set()
         extra: dict[str, Any] = {"x-access": rule.value, "security": _security(rule)}
+        responses: dict[int | str, dict[str, Any]] = {s: _refusal(s) for s in sorted(statuses)}
+        responses.update(answers or {})
         options |= {
             "methods": [method],
             "tags": [self._tag],
             "openapi_extra": extra,
-            "responses": {**{s: _refusal(s) for s in sorted(statuses)}, **(answers or {})},
+            "responses": responses,
         }
         if options.get("status_code") == 204:
             options["response_class"] = Response

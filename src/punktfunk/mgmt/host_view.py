@@ -73,7 +73,7 @@ class SessionFacts:
 class Sessions(Protocol):
     """The sessions of all planes."""
 
-    def list(self) -> Sequence[SessionFacts]:
+    def all(self) -> Sequence[SessionFacts]:
         """Oldest first."""
 
     async def end(self, session_id: str) -> bool:
@@ -181,7 +181,7 @@ class SettingsEditor(Protocol):
     def file(self) -> str:
         """Where host.toml is, or would be."""
 
-    def list(self) -> Sequence[SettingFacts]:
+    def all(self) -> Sequence[SettingFacts]:
         """Every setting."""
 
     def check(self, changes: Mapping[str, object]) -> Sequence[SettingMistake]:

@@ -29,7 +29,7 @@ class Watcher:
 
     def tick(self, now: float, now_unix: float, log_lines: int) -> None:
         """Look and tell."""
-        sessions = self._host.sessions.list()
+        sessions = self._host.sessions.all()
         self._changed("sessions", {"sessions": [_outline(s) for s in sessions]})
         self._changed("pairing", self._pairing())
         self._changed("logs", {"next": log_lines})

@@ -91,6 +91,10 @@ class NativePlane:
         """Every connection that is not over."""
         return tuple(self._connections)
 
+    def set_apps(self, apps: Sequence[App]) -> None:
+        """Offer these from now on; what runs goes on."""
+        self._apps = tuple(apps)
+
     async def start(self) -> None:
         """Bind the port and serve; raises OSError."""
         sock = bind_udp(self.settings.address, self.settings.port)

@@ -109,6 +109,16 @@ class Stream:
         os.close(self._numbers)
 
     @property
+    def video(self) -> VideoPlan:
+        """What the encoder is asked for now."""
+        return self._video
+
+    @property
+    def audio_channels(self) -> int:
+        """How many channels of sound go out, 0 without sound."""
+        return self._spec.audio.channels if self._spec.audio is not None else 0
+
+    @property
     def worker_pid(self) -> int | None:
         """Process id of the present worker."""
         return self._worker.pid if self._worker is not None else None

@@ -2,7 +2,7 @@ import os
 import socket
 
 from punktfunk.host.ports import Holder, Port, busy_ports, describe_busy, find_holder, parse_socket_table, ports_of
-from punktfunk.host.settings import GameStreamSettings, NativeSettings, NetworkSettings, Settings
+from punktfunk.host.settings import GameStreamSettings, ManagementSettings, NativeSettings, NetworkSettings, Settings
 
 TABLE = """  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:BB75 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 4711 1 0000000000000000 100
@@ -13,9 +13,10 @@ short line
 
 def test_ports_follow_the_base_port():
     settings = Settings(gamestream=GameStreamSettings(enabled=True), network=NetworkSettings(gamestream_port=50000))
-    assert [port.number for port in ports_of(settings)] == [9777, 50000, 49995, 50021, 50009, 50010, 50011]
-    assert [str(port) for port in ports_of(Settings())] == ["UDP 9777 (punktfunk/1)"]
-    assert ports_of(Settings(native=NativeSettings(enabled=False))) == ()
+    assert [port.number for port in ports_of(settings)] == [9777, 47990, 50000, 49995, 50021, 50009, 50010, 50011]
+    assert [str(port) for port in ports_of(Settings())] == ["UDP 9777 (punktfunk/1)", "TCP 47990 (management)"]
+    closed = Settings(native=NativeSettings(enabled=False), mgmt=ManagementSettings(enabled=False))
+    assert ports_of(closed) == ()
 
 
 def test_only_listening_sockets_hold_a_port():

@@ -34,7 +34,7 @@ class FakeSessions:
         self.ended: list[str] = []
         self.keyframes: list[str] = []
 
-    def list(self) -> Sequence[SessionFacts]:
+    def all(self) -> Sequence[SessionFacts]:
         return list(self.now)
 
     async def end(self, session_id: str) -> bool:
@@ -110,7 +110,7 @@ class FakeSettings:
     def file(self) -> str:
         return "/config/host.toml"
 
-    def list(self) -> Sequence[SettingFacts]:
+    def all(self) -> Sequence[SettingFacts]:
         name = self.written.get("host.name", "fake")
         changed = "host.name" in self.written
         port = SettingFacts(

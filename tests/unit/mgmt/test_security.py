@@ -112,7 +112,7 @@ async def test_csrf_no_change_by_a_page_of_somebody_else(bench: Bench, forgery: 
             path = path.replace("{session}", "0a1b2c3d").replace("{knock}", "4").replace("{title}", "2")
             answer = await client.request(method, path.replace("{fingerprint}", "ab" * 32), json={})
             assert answer.status_code in (403, 421), (method, path, answer.status_code)
-    assert [s.id for s in bench.host.sessions.list()] == ["0a1b2c3d"]
+    assert [s.id for s in bench.host.sessions.all()] == ["0a1b2c3d"]
     assert len(bench.store.devices()) == 1
 
 

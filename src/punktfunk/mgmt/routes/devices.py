@@ -63,7 +63,7 @@ class NativeClient(Answer):
 @routes.get(f"{API}/devices", Rule.READ)
 async def list_devices(m: Context) -> list[Device]:
     """All paired devices."""
-    streaming = {s.device_id for s in m.host.sessions.list() if s.streaming}
+    streaming = {s.device_id for s in m.host.sessions.all() if s.streaming}
     return [_device(m, device, device.fingerprint in streaming) for device in m.store.devices()]
 
 
@@ -72,7 +72,7 @@ async def change_device(m: Context, fingerprint: Fingerprint, body: DeviceChange
     """Rename a device, change its rights, or keep it out for a while."""
     _change(m, _find(m, fingerprint), body)
     changed = _find(m, fingerprint)
-    return _device(m, changed, any(s.device_id == changed.fingerprint and s.streaming for s in m.host.sessions.list()))
+    return _device(m, changed, any(s.device_id == changed.fingerprint and s.streaming for s in m.host.sessions.all()))
 
 
 @routes.delete(f"{API}/devices/{{fingerprint}}", Rule.PAIR, status_code=204, errors=(404, 409))

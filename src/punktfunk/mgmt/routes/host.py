@@ -140,7 +140,7 @@ async def compositors(m: Context) -> list[Display]:
 @routes.get(f"{API}/status", Rule.DEVICE)
 async def status(m: Context) -> Status:
     """What streams, and whether somebody waits for a PIN."""
-    streaming = [s for s in m.host.sessions.list() if s.streaming]
+    streaming = [s for s in m.host.sessions.all() if s.streaming]
     first = streaming[0] if streaming else None
     pins = m.host.pin_entry
     return Status(
@@ -156,7 +156,7 @@ async def status(m: Context) -> Status:
 @routes.get(f"{API}/local/summary", Rule.LOOPBACK)
 async def summary(m: Context) -> Summary:
     """Numbers for a status icon; programs of the same machine need no credentials."""
-    facts, sessions = m.host.facts(), m.host.sessions.list()
+    facts, sessions = m.host.facts(), m.host.sessions.all()
     streaming = [s for s in sessions if s.streaming]
     pins, native = m.host.pin_entry, m.host.native_pairing
     return Summary(

@@ -37,7 +37,7 @@ async def metrics(m: Context) -> Response:
 
 
 def _metrics(m: Management) -> list[Metric]:
-    facts, sessions = m.host.facts(), m.host.sessions.list()
+    facts, sessions = m.host.facts(), m.host.sessions.all()
     info = Metric("punktfunk_info", "gauge", "What runs; always 1.")
     info.add(1, version=facts.version, encoder=facts.encoder, display=facts.display)
     uptime = Metric("punktfunk_uptime_seconds", "gauge", "Time since the host started.")
@@ -67,7 +67,7 @@ def _session_metrics(m: Management) -> list[Metric]:
     }
     bitrate = Metric("punktfunk_session_bitrate_kbps", "gauge", "Video bitrate that the encoder aims at.")
     stages = Metric("punktfunk_session_stage_seconds", "gauge", "Time of recent frames by stage and quantile.")
-    for session in m.host.sessions.list():
+    for session in m.host.sessions.all():
         if not session.streaming:
             continue
         labels = {"session": session.id, "plane": session.plane}

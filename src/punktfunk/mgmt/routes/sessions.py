@@ -81,7 +81,7 @@ class BitrateAnswer(Answer):
 @routes.get(f"{API}/sessions", Rule.READ)
 async def list_sessions(m: Context) -> list[Session]:
     """Every session with its live figures, oldest first."""
-    return [Session.model_validate(session) for session in m.host.sessions.list()]
+    return [Session.model_validate(session) for session in m.host.sessions.all()]
 
 
 @routes.get(f"{API}/sessions/{{session}}", Rule.READ, errors=(404,))
@@ -116,7 +116,7 @@ async def set_bitrate(m: Context, session: SessionId, body: Bitrate) -> BitrateA
 @routes.delete(f"{API}/session", Rule.OPERATE, status_code=204)
 async def end_all(m: Context) -> Response:
     """End what streams; kept from released hosts, which had one session."""
-    for session in m.host.sessions.list():
+    for session in m.host.sessions.all():
         await m.host.sessions.end(session.id)
     return Response(status_code=204)
 
@@ -124,7 +124,7 @@ async def end_all(m: Context) -> Response:
 @routes.post(f"{API}/session/idr", Rule.OPERATE, status_code=202, errors=(409,))
 async def force_keyframes(m: Context) -> Response:
     """Ask every encoder for a keyframe; kept from released hosts."""
-    streaming = [s for s in m.host.sessions.list() if s.streaming]
+    streaming = [s for s in m.host.sessions.all() if s.streaming]
     if not streaming:
         raise ApiError(409, "nothing streams")
     for session in streaming:
@@ -139,7 +139,7 @@ def _keyframe(m: Management, session: SessionFacts) -> Response:
 
 
 def _find(m: Management, session_id: str) -> SessionFacts:
-    for session in m.host.sessions.list():
+    for session in m.host.sessions.all():
         if session.id == session_id:
             return session
     raise not_found("such session")

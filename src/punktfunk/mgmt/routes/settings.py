@@ -102,7 +102,7 @@ async def change(m: Context, body: Changes) -> Changed:
 
 def _list(m: Management) -> list[Setting]:
     try:
-        return [Setting.model_validate(setting) for setting in m.host.settings.list()]
+        return [Setting.model_validate(setting) for setting in m.host.settings.all()]
     except Refused as error:
         raise ApiError(409, str(error)) from error
 
