@@ -229,7 +229,7 @@ class NativeConnection:
             case ev.Close(code=code, reason=reason):
                 log.info("%s (%s): closed with 0x%02x %s", self.label, self.address, code, reason)
                 self.transport.close(code, reason)
-                self._finish(None)
+                self._finish(EndReason.REVOKED if code is CloseCode.ACCESS_EXPIRED else None)
             case ev.HelloReceived(hello=hello):
                 self.hello = hello
                 self._owner.hello(self, hello)
@@ -277,13 +277,16 @@ class NativeConnection:
         if end is None and self.session is not None:
             useless = self.fingerprint is None or self.session.state is State.ADMITTED
             end = EndReason.CLIENT_LOST if useless else None
-        self._loop.create_task(self._leave(end))
-
-    async def _leave(self, end: EndReason | None) -> None:
-        if self._live is not None:
-            await self._live.close()
         if self.session is not None and end is not None:
-            await self.session.end(end)
+            # At once: a client that comes back in the same moment must not find a session that is about to end.
+            self._owner.background(self.session.end(end))
+        if self._live is not None:
+            self._live.give_up()
+            self._owner.background(self._close_stream(self._live))
+
+    async def _close_stream(self, live: LiveStream) -> None:
+        await self._starting
+        await live.close()
 
     def _arm(self, core: HostSession) -> None:
         if self._timer is not None:

@@ -267,7 +267,8 @@ class NativePlane:
         """The client's session, as it left it; another app is started in a new one."""
         app = self._app(hello.launch_id)
         session = self._sessions.of_client(connection.client_id, PLANE)
-        if session is not None and app is not None and session.request.app.id != app.id:
+        other_app = session is not None and app is not None and session.request.app.id != app.id
+        if session is not None and (other_app or session.state is State.ENDED):
             await session.end(EndReason.CANCELLED)
             session = None
         if session is not None:
