@@ -19,6 +19,7 @@ from punktfunk.client.errors import (
     ClientError,
     ConnectionClosedError,
     FingerprintMismatchError,
+    NotApprovedError,
     UnreachableError,
     WrongPinError,
 )
@@ -233,7 +234,7 @@ def main() -> None:
         _exit(error, CHANGED)
     except UnreachableError as error:
         _exit(error, UNREACHABLE)
-    except (ConnectionClosedError, WrongPinError) as error:
+    except (ConnectionClosedError, NotApprovedError, WrongPinError) as error:
         _exit(error, REFUSED)
     except (ClientError, OSError) as error:
         _exit(error, FAILED)

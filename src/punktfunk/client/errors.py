@@ -37,6 +37,10 @@ class WrongPinError(ClientError):
     """The host's confirmation does not fit the PIN: wrong digits, or somebody in the middle."""
 
 
+class NotApprovedError(ClientError):
+    """The host stayed silent after the first message, as one does that waits for its owner's approval."""
+
+
 class ConnectionClosedError(ClientError):
     """The host closed the connection with ``code``; ``reason`` is its own text and may be empty."""
 

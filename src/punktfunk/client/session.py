@@ -21,7 +21,7 @@ from punktfunk.client.clipboard import Clipboard
 from punktfunk.client.connection import Connection, ControlStatistics, Event, Mode
 from punktfunk.client.decoder import Decoded, Picture, VideoDecoder
 from punktfunk.client.endpoint import Endpoint, dial
-from punktfunk.client.errors import ClientError, ConnectionLostError, ProtocolError
+from punktfunk.client.errors import ClientError, ConnectionLostError, NotApprovedError, ProtocolError
 from punktfunk.client.feedback import FeedbackStatistics
 from punktfunk.client.identity import ClientIdentity
 from punktfunk.client.inputs import InputSender
@@ -406,7 +406,14 @@ async def connect(
 
 async def _handshake(endpoint: Endpoint, options: Options) -> Session:
     endpoint.send_control(encode_hello(options.hello()))
-    payload = await endpoint.next_payload(options.approval_timeout_s)
+    try:
+        payload = await endpoint.next_payload(options.approval_timeout_s)
+    except ConnectionLostError:
+        if endpoint.closed_error is not None:
+            raise
+        raise NotApprovedError(
+            f"nobody let this device in within {options.approval_timeout_s:.0f} s: approve it at the host, or pair"
+        ) from None
     try:
         welcome = decode_welcome(payload)
     except MalformedError as error:

@@ -40,6 +40,7 @@ class FakeHost(asyncio.DatagramProtocol):
         self.pin = "0042"
         self.client_fingerprint = bytes(32)
         self.refuse: int | None = None
+        self.raw_welcome: bytes | None = None
         self.caps = ALL_CAPS
         self.codec = VideoCodec.H264
         self.answers: dict[type, Callable[[Any], list[m.ControlMessage]]] = {
@@ -178,8 +179,10 @@ class _Connection(QuicConnectionProtocol):
             host.hello = decode_hello(payload)
             if host.refuse is not None:
                 self.close(host.refuse, "said the test")
-            else:
+            elif host.raw_welcome is None:
                 self.raw(encode_frame(encode_welcome(host.welcome())))
+            elif host.raw_welcome:
+                self.raw(host.raw_welcome)
             return
         message = decode_control(payload)
         host.messages.append(message)
