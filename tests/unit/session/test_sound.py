@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -26,7 +27,7 @@ class FakeServer(SoundServer):
         self.asked.append(arguments)
         if arguments[0] in self.failing:
             raise SoundError("scripted")
-        return self.answers_to.get(arguments[-1] if arguments[0] == "list" else arguments[0], "")
+        return self.answers_to.get(arguments[-1] if "list" in arguments else arguments[0], "")
 
     async def restart(self) -> None:
         for listener in tuple(self._listeners):
@@ -114,3 +115,25 @@ async def test_only_sinks_of_dead_hosts_are_stale() -> None:
     )
     assert await remove_stale_sinks(server) == 1
     assert server.asked[1:] == [("unload-module", "3")]
+
+
+async def test_streams_that_came_back_before_the_sink_are_moved_into_it() -> None:
+    server = FakeServer()
+    await SessionSound.open(server, "one", 2)
+    streams = [(5, sink("one")), (6, sink("other")), (7, None), (8, sink("one"))]
+    listed = [{"index": index, "properties": {"target.object": target}} for index, target in streams]
+    server.answers_to["sink-inputs"] = json.dumps(listed)
+    await server.restart()
+    moved = [arguments for arguments in server.asked if arguments[0] == "move-sink-input"]
+    assert moved == [("move-sink-input", "5", sink("one")), ("move-sink-input", "8", sink("one"))]
+
+
+@pytest.mark.parametrize(
+    "listed", ["", "no json", "{}", "[1]", '[{"index": 1}]', '[{"properties": {"target.object": 1}}]']
+)
+async def test_a_list_of_streams_in_another_form_costs_nothing(listed: str) -> None:
+    server = FakeServer()
+    await SessionSound.open(server, "one", 2)
+    server.answers_to["sink-inputs"] = listed
+    await server.restart()
+    assert "move-sink-input" not in {arguments[0] for arguments in server.asked}
