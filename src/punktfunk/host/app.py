@@ -26,6 +26,7 @@ from punktfunk.host.greeting import greeting
 from punktfunk.host.management import ManagementError, RunningApi, start_management
 from punktfunk.host.native import make_native_plane, native_advert_of
 from punktfunk.host.settings import LoadedSettings, Settings
+from punktfunk.input.gamepads.catalogue import Node
 from punktfunk.native.live_stream import WORKER_MODULE as NATIVE_WORKER_MODULE
 from punktfunk.native.plane import NativePlane
 from punktfunk.session.desktops.base import DesktopError
@@ -169,7 +170,7 @@ class Host:
             apps=settings.apps,
             offer=StreamOffer(
                 codecs=self.video.codecs,
-                features=HostFeatures.NONE,
+                features=_pad_features(),
                 reference_invalidation=self.video.reference_invalidation,
                 supported=supported,
                 required=required if settings.gamestream.encryption == "required" else Encryption.NONE,
@@ -212,8 +213,10 @@ class Host:
         if server is None:
             return None
 
+        microphone = self._settings.native.enabled and self._settings.native.microphone
+
         async def open_sound(session_id: str, channels: int) -> SessionSound:
-            return await SessionSound.open(server, session_id, channels)
+            return await SessionSound.open(server, session_id, channels, microphone=microphone)
 
         return open_sound
 
@@ -262,3 +265,8 @@ def _is_other(user: UserIdentity) -> bool:
 
 def _worker_environment(user: UserIdentity, runtime_dir: Path) -> dict[str, str]:
     return {**user.environment(str(runtime_dir)), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def _pad_features() -> HostFeatures:
+    """Touchpads and motion of controllers need kernel devices with a report descriptor of their own."""
+    return HostFeatures.CONTROLLER_TOUCH_AND_MOTION if os.access(Node.UHID.value, os.W_OK) else HostFeatures.NONE

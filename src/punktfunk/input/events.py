@@ -185,6 +185,9 @@ class PadBattery(_Event, frozen=True, tag=True):
     percent: int | None = None
 
 
+PadEvent = PadArrived | PadRemoved | PadState | PadTouched | PadMotion | PadBattery
+"""What is about a controller."""
+
 InputEvent = (
     KeyChanged
     | TextTyped

@@ -20,6 +20,7 @@ from punktfunk.input.events import (
     MotionRequested,
     PadArrived,
     PadBattery,
+    PadEvent,
     PadKind,
     PadMotion,
     PadRemoved,
@@ -102,7 +103,7 @@ class PadHub:
 
     def handle(self, event: InputEvent) -> None:
         """Take one event; what is not about a pad, or about a seventeenth, is ignored. Nothing after `close`."""
-        if not isinstance(event, PadState | PadMotion | PadTouched | PadBattery | PadArrived | PadRemoved):
+        if not isinstance(event, PadEvent):
             return
         if not 0 <= event.pad < MAX_PADS:
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from punktfunk.input.events import Feedback, InputEvent
+from punktfunk.input.gamepads.catalogue import Node
 from punktfunk.media.audio import AudioTarget
 from punktfunk.media.plan import AudioPlan, Mode, VideoPlan
 from punktfunk.media.video_source import DisplayTarget
@@ -99,6 +100,12 @@ class PlaneCommand(_Message, frozen=True, tag=True):
     data: bytes
 
 
+class NodeGranted(_Message, frozen=True, tag=True):
+    """Answer to NodeWanted: the node's descriptor lies beside it, or ``problem`` says why there is none."""
+
+    problem: str = ""
+
+
 class Stop(_Message, frozen=True, tag=True):
     """Release everything and exit."""
 
@@ -114,6 +121,7 @@ ToWorker = (
     | SetBitrate
     | Reconfigure
     | PlaneCommand
+    | NodeGranted
     | Stop
 )
 
@@ -136,6 +144,12 @@ class SendFeedback(_Message, frozen=True, tag=True):
     """Feedback of games for the client's controllers."""
 
     feedback: tuple[Feedback, ...]
+
+
+class NodeWanted(_Message, frozen=True, tag=True):
+    """The worker may not open this device node itself; the next message to it that matters is NodeGranted."""
+
+    node: Node
 
 
 class PlaneReport(_Message, frozen=True, tag=True):
@@ -170,4 +184,4 @@ class Failed(_Message, frozen=True, tag=True):
     source_lost: bool = False
 
 
-FromWorker = Ready | Started | SendFeedback | PlaneReport | WorkerStats | Failed
+FromWorker = Ready | Started | SendFeedback | NodeWanted | PlaneReport | WorkerStats | Failed

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import msgspec
 
 from punktfunk.input.events import Feedback, InputEvent
+from punktfunk.input.pad_hub import open_node
 from punktfunk.media.audio import AudioTarget
 from punktfunk.media.plan import AudioPlan, VideoPlan
 from punktfunk.media.video_source import DisplayTarget
@@ -20,6 +21,7 @@ from punktfunk.session import messages as m
 from punktfunk.session.identity import UserIdentity
 from punktfunk.session.lifecycle import RestartBudget
 from punktfunk.session.link import LINK_VERSION
+from punktfunk.session.pad_memory import PadMemory
 from punktfunk.session.worker import NUMBERS_BYTES
 from punktfunk.session.worker_process import WorkerPool, WorkerProcess
 
@@ -79,6 +81,7 @@ class Stream:
         self._budget = RestartBudget()
         self._video_endpoint: m.Address | None = None
         self._audio_endpoint: m.Address | None = None
+        self._pads = PadMemory()
         self._closed = False
         self._replacing: asyncio.Task[None] | None = None
         self._heard = 0.0
@@ -137,6 +140,7 @@ class Stream:
 
     def inject(self, events: tuple[InputEvent, ...]) -> None:
         """Input from the client, in order."""
+        self._pads.note(events)
         for i in range(0, len(events), MAX_INPUT_EVENTS):
             self._tell(m.InjectInput(events[i : i + MAX_INPUT_EVENTS]))
 
@@ -195,6 +199,8 @@ class Stream:
                 self.started = message
                 self.on_live()
                 self.on_reconfigured(message)
+            elif isinstance(message, m.NodeWanted):
+                _grant(worker, message)
             elif isinstance(message, m.PlaneReport):
                 self.on_report(message.data)
             elif isinstance(message, m.SendFeedback):
@@ -220,6 +226,8 @@ class Stream:
             worker.kill("is not needed any more")
             raise
         self._worker, self.started, self._heard = worker, info, time.monotonic()
+        if known := self._pads.replay():
+            self._tell(m.InjectInput(known))
         if self._video_endpoint is not None:
             self._tell(m.SetVideoEndpoint(m.Endpoint(*self._video_endpoint)))
         if self._audio_endpoint is not None:
@@ -263,3 +271,13 @@ class Stream:
             self.on_live()
             return
         self.on_failed(reason)
+
+
+def _grant(worker: WorkerProcess, wanted: m.NodeWanted) -> None:
+    try:
+        node = open_node(wanted.node)
+    except OSError as error:
+        worker.send(m.NodeGranted(error.strerror or str(error)))
+        return
+    worker.send(m.NodeGranted(), (node,))
+    os.close(node)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import importlib
 import logging
 import mmap
@@ -18,12 +19,15 @@ import socket
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from punktfunk.input.events import Feedback
+from punktfunk.input.events import Feedback, InputEvent, PadEvent
+from punktfunk.input.gamepads.catalogue import Node
 from punktfunk.input.injector import Injector, open_injector
+from punktfunk.input.pad_hub import PadHub, open_node
 from punktfunk.media.audio import AudioCapture, ToneCapture
 from punktfunk.media.frames import OpusPacket
 from punktfunk.media.plan import VideoPlan
@@ -111,6 +115,9 @@ class Worker:
         self._source: VideoSource | None = None
         self._audio: AudioCapture | ToneCapture | None = None
         self._injector: Injector | None = None
+        self._session_id = ""
+        self._pads: PadHub | None = None
+        self._waiting: deque[tuple[m.ToWorker, tuple[int, ...]]] = deque()
         self._path: VideoPath | None = None
         self._video: VideoSender | None = None
         self._audio_out: AudioSender | None = None
@@ -122,7 +129,7 @@ class Worker:
         try:
             self._link.send(m.Ready(LINK_VERSION))
             while True:
-                message, fds = self._link.receive()
+                message, fds = self._waiting.popleft() if self._waiting else self._link.receive()
                 if isinstance(message, m.Stop):
                     return 0
                 self._handle(message, fds)
@@ -146,9 +153,8 @@ class Worker:
             case m.Configure():
                 self._configure(message, fds)
             case m.InjectInput(events=events):
-                if self._injector is not None:
-                    for event in events:
-                        self._injector.inject(event)
+                for event in events:
+                    self._inject(event)
             case m.ReleaseInput():
                 if self._injector is not None:
                     self._injector.release_all()
@@ -177,10 +183,35 @@ class Worker:
                     self._plane.reconfigured(video)
                     self._link.send(m.Started(info.encoder, info.why, info.mode))
 
+    def _inject(self, event: InputEvent) -> None:
+        if not isinstance(event, PadEvent):
+            if self._injector is not None:
+                self._injector.inject(event)
+            return
+        if self._pads is None:
+            self._pads = PadHub(self._open_node, self._send_feedback, session=self._session_id)
+        self._pads.handle(event)
+
+    def _open_node(self, node: Node) -> int:
+        """A device node, by own right or by the supervisor's. Runs on the link's thread, where pads are plugged in."""
+        try:
+            return open_node(node)
+        except PermissionError:
+            self._link.send(m.NodeWanted(node))
+        while True:
+            message, fds = self._link.receive()
+            if not isinstance(message, m.NodeGranted):
+                self._waiting.append((message, fds))
+            elif fds:
+                return fds[0]
+            else:
+                raise OSError(errno.EACCES, message.problem)
+
     def _configure(self, c: m.Configure, fds: tuple[int, ...]) -> None:
         if c.version != LINK_VERSION or not fds or self._source is not None:
             raise LinkError(f"cannot be configured with version {c.version} and {len(fds)} descriptors")
         _drop_privileges(c.user)
+        self._session_id = c.session_id
         numbers = memoryview(mmap.mmap(fds[0], NUMBERS_BYTES))
         os.close(fds[0])
         sockets = tuple(socket.socket(fileno=fd) for fd in fds[1:])
@@ -217,9 +248,9 @@ class Worker:
         with contextlib.suppress(LinkClosed):
             self._link.send(m.PlaneReport(data))
 
-    def _send_feedback(self, feedback: tuple[Feedback, ...]) -> None:
+    def _send_feedback(self, feedback: Feedback) -> None:
         with contextlib.suppress(LinkClosed):
-            self._link.send(m.SendFeedback(feedback))
+            self._link.send(m.SendFeedback((feedback,)))
 
     def _watch(self) -> None:
         """Once a second: statistics, and whether pictures still come."""
@@ -258,6 +289,7 @@ class Worker:
         self._stopping.set()
         for close in (
             self._injector and self._injector.release_all,
+            self._pads and self._pads.close,
             self._audio and self._audio.stop,
             self._source and self._source.stop,
         ):

