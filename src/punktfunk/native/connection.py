@@ -13,21 +13,27 @@ from punktfunk.native import session_events as ev
 from punktfunk.native.access import Access
 from punktfunk.native.agreement import Agreement
 from punktfunk.native.arming import PairingWindow
+from punktfunk.native.clipboard_bridge import ClipboardBridge
 from punktfunk.native.data_socket import DataSocket
 from punktfunk.native.live_stream import LiveStream
+from punktfunk.native.microphone import MicrophonePlayer
 from punktfunk.native.modes import Mode
 from punktfunk.native.session import HostSession, Stage
 from punktfunk.native.transport import CONTROL_STREAM, QuicTransport
 from punktfunk.session.lifecycle import EndReason, State
+from punktfunk.session.microphone_feed import MicrophoneFeed
 from punktfunk.session.session import Session
 from punktfunk.session.stream import StreamError
 from punktfunk.trust.devices import clean_name
+from punktfunk.wire.punktfunk1.audio import MicrophoneFrame
 from punktfunk.wire.punktfunk1.enums import STREAM_CANCELLED, CloseCode
 from punktfunk.wire.punktfunk1.hello import Hello
-from punktfunk.wire.punktfunk1.messages import ProbeResult
+from punktfunk.wire.punktfunk1.messages import ControlMessage, ProbeResult
 
 log = logging.getLogger(__name__)
 
+_UNIDIRECTIONAL = 2
+"""Bit of a stream's number (RFC 9000 §2.1)."""
 _CLOSE_CODES = {
     EndReason.CANCELLED: CloseCode.DONE,
     EndReason.APP_EXITED: CloseCode.APP_EXITED,
@@ -74,6 +80,9 @@ class NativeConnection:
         self._live: LiveStream | None = None
         self._agreement: Agreement | None = None
         self._data: DataSocket | None = None
+        self._clipboard: ClipboardBridge | None = None
+        self._feed: MicrophoneFeed | None = None
+        self._player: MicrophonePlayer | None = None
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._starting: asyncio.Future[None] = self._loop.create_future()
@@ -114,11 +123,15 @@ class NativeConnection:
         if stream == CONTROL_STREAM:
             self._core.receive(data, self._loop.time(), self.wall_ns())
             self._carry_out()
+        elif self._clipboard is not None and not stream & _UNIDIRECTIONAL:
+            self._clipboard.stream_data(stream, data, end)
         else:
             self.transport.discard_stream(stream, STREAM_CANCELLED)
 
     def stream_reset(self, stream: int) -> None:
         """A transfer was given up."""
+        if self._clipboard is not None:
+            self._clipboard.stream_reset(stream)
 
     def datagram(self, data: bytes) -> None:
         """Input or microphone."""
@@ -238,6 +251,13 @@ class NativeConnection:
                     self.close(CloseCode.ERROR, "the device could not be stored")
             case ev.Started(start=start):
                 self._owner.background(self._start(start.udp_port))
+            case ev.MicrophoneReceived(frame=frame):
+                self._voice(frame)
+            case ev.ClipboardSwitched(enabled=enabled):
+                self._switch_clipboard(enabled)
+            case ev.ClipboardOffered(offer=offer):
+                if self._clipboard is not None:
+                    self._clipboard.client_offers(offer)
             case _:
                 if self._live is not None:
                     self._live.carry_out(event)
@@ -255,6 +275,29 @@ class NativeConnection:
             self.close(CloseCode.SETUP_FAILED, str(error))
         finally:
             self._starting.set_result(None)
+
+    def _voice(self, frame: MicrophoneFrame) -> None:
+        """Play the client's voice into the session's microphone, which is there once it is needed."""
+        if self._player is None and self._feed is None and self.session is not None:
+            self._feed = self.session.open_microphone()
+            if self._feed is not None:
+                self._player = MicrophonePlayer(self._feed.write)
+        if self._player is not None:
+            self._player.receive(frame)
+
+    def _switch_clipboard(self, enabled: bool) -> None:
+        if self._clipboard is None and enabled and self.session is not None and self._agreement is not None:
+            desktop = self.session.open_clipboard()
+            if desktop is not None:
+                state, background = self._agreement.parts.clipboard, self._owner.background
+                self._clipboard = ClipboardBridge(desktop, state, self.transport, self._send, background)
+        if self._clipboard is not None:
+            self._clipboard.switched(enabled)
+
+    def _send(self, message: ControlMessage) -> None:
+        if self._core is not None:
+            self._core.send(message)
+            self._carry_out()
 
     def _session_ending(self, session: Session, reason: EndReason) -> None:
         if session is self.session:
@@ -280,6 +323,11 @@ class NativeConnection:
         if self.session is not None and end is not None:
             # At once: a client that comes back in the same moment must not find a session that is about to end.
             self._owner.background(self.session.end(end))
+        if self._player is not None:
+            self._player.close()
+        for guest in (self._feed, self._clipboard):
+            if guest is not None:
+                self._owner.background(guest.close())
         if self._live is not None:
             self._live.give_up()
             self._owner.background(self._close_stream(self._live))

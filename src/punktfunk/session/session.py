@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from punktfunk.media.plan import Mode, VideoPlan
+from punktfunk.session.clipboard import DesktopClipboard
 from punktfunk.session.context import bind_session
 from punktfunk.session.desktops.base import Desktop, DesktopError, RunningApp
 from punktfunk.session.identity import UserIdentity
 from punktfunk.session.lifecycle import EndReason, Lifecycle, RestartBudget, State
+from punktfunk.session.microphone_feed import MicrophoneFeed
 from punktfunk.session.plan import App
 from punktfunk.session.sound import SessionSound
 from punktfunk.session.sound_server import SoundError
@@ -96,6 +98,15 @@ class Session:
     def id(self) -> str:
         """Session id, as in logs."""
         return self.request.session_id
+
+    def open_microphone(self) -> MicrophoneFeed | None:
+        """What plays into the session's microphone; None without one. The caller closes it."""
+        return self._sound.open_microphone() if self._sound is not None else None
+
+    def open_clipboard(self) -> DesktopClipboard | None:
+        """The desktop's clipboard; None where there is no desktop. The caller closes it."""
+        environment = self._desktop.environment if self._desktop is not None else {}
+        return DesktopClipboard(environment, self.around.user) if environment else None
 
     @property
     def state(self) -> State:

@@ -91,17 +91,8 @@ class SoundServer:
 
     async def pactl(self, *arguments: str) -> str:
         """Run one ``pactl`` command as the user; returns its output. Raises SoundError."""
-        process = await asyncio.create_subprocess_exec(
-            "pactl",
-            *arguments,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=self.user.environment(str(self._runtime_dir)) | self.environment,
-            user=None if self.user.is_current else self.user.uid,
-            group=None if self.user.is_current else self.user.gid,
-            extra_groups=None if self.user.is_current else self.user.groups(),
-        )
+        pipe = asyncio.subprocess.PIPE
+        process = await self.spawn("pactl", *arguments, stdout=pipe, stderr=pipe)
         try:
             output, errors = await asyncio.wait_for(process.communicate(), _PACTL_TIMEOUT_S)
         except BaseException as error:
@@ -114,6 +105,25 @@ class SoundServer:
         if process.returncode:
             raise SoundError(f"pactl {arguments[0]} failed: {errors.decode(errors='replace').strip()[:200]}")
         return output.decode(errors="replace")
+
+    async def spawn(
+        self,
+        *command: str,
+        stdin: int = asyncio.subprocess.DEVNULL,
+        stdout: int = asyncio.subprocess.DEVNULL,
+        stderr: int = asyncio.subprocess.DEVNULL,
+    ) -> asyncio.subprocess.Process:
+        """Start a program as the user, with this server in its environment. Raises OSError."""
+        return await asyncio.create_subprocess_exec(
+            *command,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            env=self.user.environment(str(self._runtime_dir)) | self.environment,
+            user=None if self.user.is_current else self.user.uid,
+            group=None if self.user.is_current else self.user.gid,
+            extra_groups=None if self.user.is_current else self.user.groups(),
+        )
 
     async def answers(self) -> bool:
         """Whether a server answers at the address."""

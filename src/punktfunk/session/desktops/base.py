@@ -34,6 +34,11 @@ class Desktop(Protocol):
         """What the worker is told to capture."""
         ...
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of a program in it; valid after ``start``."""
+        ...
+
     async def start(self, mode: Mode) -> None:
         """Bring it up; raises DesktopError and leaves nothing behind."""
         ...
@@ -65,6 +70,11 @@ class NoDesktop:
     def target(self) -> DisplayTarget:
         """The test pattern."""
         return Synthetic()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """No program runs in it."""
+        return {}
 
     async def start(self, mode: Mode) -> None:
         """Nothing to bring up."""

@@ -1,0 +1,175 @@
+"""A punktfunk client at a desktop of the host's own: types, speaks, copies and pastes, leaves and comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import os
+import shutil
+import struct
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.e2e.desktop_tools import DESKTOP_USER, file_appears, needs_desktop
+from tests.e2e.host_process import HostProcess, running_host
+from tests.e2e.native_tools import command, event, paired_identity, pictures, session
+
+from punktfunk.client.connection import Mode
+from punktfunk.client.identity import ClientIdentity
+from punktfunk.client.microphone import Microphone
+from punktfunk.client.session import Options, Session
+from punktfunk.wire.punktfunk1 import messages as m
+from punktfunk.wire.punktfunk1.caps import HostCaps
+
+pytestmark = [pytest.mark.e2e, needs_desktop]
+needs_clipboard = pytest.mark.skipif(shutil.which("wl-copy") is None, reason="needs wl-clipboard")
+
+OPTIONS = Options(bitrate_kbps=10_000)
+ENTER = 0x0D
+TEXT = "text/plain;charset=utf-8"
+TONE_HZ = 440
+DESKTOP_UP_S = 1.5
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[HostProcess]:
+    folder = Path(tempfile.mkdtemp(prefix="pf-native-"))
+    if os.geteuid() == 0:
+        shutil.chown(folder, DESKTOP_USER, DESKTOP_USER)
+    try:
+        with running_host(folder, "--display", "embedded") as running:
+            yield running
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.asynccontextmanager
+async def at_the_desktop(host: HostProcess, name: str) -> AsyncIterator[tuple[Session, ClientIdentity]]:
+    identity = await paired_identity(host, name)
+    async with session(host, identity, OPTIONS) as live:
+        await pictures(live, 30, 20)
+        await asyncio.sleep(DESKTOP_UP_S)
+        yield live, identity
+
+
+async def type_line(live: Session, line: str) -> None:
+    """Type into the focused terminal as text, then Enter as a key."""
+    for start in range(0, len(line), 8):
+        live.input.text(line[start : start + 8])
+        await asyncio.sleep(0.05)
+    live.input.key(ENTER, True)
+    live.input.key(ENTER, False)
+
+
+async def test_typed_text_and_keys_reach_a_program(host: HostProcess) -> None:
+    async with at_the_desktop(host, "Typist") as (live, identity):
+        assert HostCaps.TEXT_INPUT in live.welcome.host_caps
+        target = host.folder / "typed"
+        await type_line(live, f"echo 'Grüße ∞' > {target}")
+        assert await file_appears(target) == "Grüße ∞\n"
+        for letter in "LS":
+            live.input.key(ord(letter), True)
+            live.input.key(ord(letter), False)
+        live.input.move_to(640, 360, 1280, 720)
+        live.input.button(1, True)
+        live.input.button(1, False)
+        live.input.scroll(120)
+        live.input.key(ENTER, True)
+        live.input.key(ENTER, False)
+        fingerprint = identity.fingerprint.hex()[:16]
+        await command(host, "devices", "access", fingerprint, "--allow", "pointer")
+        await event(live, m.AccessUpdate)
+        await type_line(live, f"touch {host.folder}/forbidden")
+        await asyncio.sleep(0.5)
+        assert not (host.folder / "forbidden").exists()
+
+
+async def test_a_mode_change_keeps_the_desktop(host: HostProcess) -> None:
+    async with at_the_desktop(host, "Remode") as (live, _):
+        await type_line(live, "MARK=kept")
+        for mode in (Mode(1920, 1080, 60), Mode(2560, 1440, 60)):
+            assert (await live.reconfigure(mode)).accepted
+            async with asyncio.timeout(10):
+                async for picture in live.pictures():
+                    if picture.frame.width == mode.width:
+                        break
+            await asyncio.sleep(0.6)
+        target = host.folder / "after"
+        await type_line(live, f"echo $MARK > {target}")
+        assert await file_appears(target) == "kept\n"
+
+
+async def test_leaving_and_coming_back_finds_the_desktop(host: HostProcess) -> None:
+    identity = await paired_identity(host, "Wanderer")
+    async with session(host, identity, OPTIONS, quit_host=False) as live:
+        await pictures(live, 30, 20)
+        await asyncio.sleep(DESKTOP_UP_S)
+        await type_line(live, "MARK=still-there")
+        await asyncio.sleep(0.3)
+    async with session(host, identity, OPTIONS) as live:
+        await pictures(live, 10)
+        target = host.folder / "returned"
+        await type_line(live, f"echo $MARK > {target}")
+        assert await file_appears(target) == "still-there\n"
+
+
+async def test_the_microphone_is_recorded(host: HostProcess) -> None:
+    async with at_the_desktop(host, "Singer") as (live, _):
+        target = host.folder / "voice.raw"
+        speaking = asyncio.create_task(_sing(live, 6.0))
+        await type_line(live, f"timeout 4 parec --raw --format=s16le --rate=48000 --channels=1 > {target}")
+        await speaking
+        await asyncio.sleep(1.0)
+        samples = np.frombuffer(target.read_bytes(), np.int16)
+        assert len(samples) > 2 * 48_000
+        heard = samples[48_000 : 2 * 48_000].astype(float)
+        spectrum = np.abs(np.fft.rfft(heard * np.hanning(len(heard))))
+        assert abs(int(spectrum.argmax()) - TONE_HZ) <= 3
+        assert np.abs(heard).max() > 2000
+
+
+async def _sing(live: Session, seconds: float) -> None:
+    microphone = Microphone(live.send_datagram)
+    begun, sent = time.monotonic(), 0
+    while sent < seconds * 100:
+        while sent < (time.monotonic() - begun) * 100:
+            block = range(sent * 480, (sent + 1) * 480)
+            samples = (int(9000 * math.sin(i * TONE_HZ * math.tau / 48_000)) for i in block)
+            microphone.write(struct.pack("<480h", *samples), time.time_ns())
+            sent += 1
+        await asyncio.sleep(0.005)
+    microphone.close()
+
+
+@needs_clipboard
+async def test_the_clipboard_goes_both_ways(host: HostProcess) -> None:
+    async with at_the_desktop(host, "Copier") as (live, _):
+        assert HostCaps.CLIPBOARD in live.welcome.host_caps
+        live.clipboard.enable()
+        assert (await event(live, m.ClipState)).enabled
+        source, target = host.folder / "source.png", host.folder / "pasted"
+        await type_line(live, "printf 'from the host' | wl-copy")
+        offer = await event(live, m.ClipOffer)
+        assert TEXT in {entry.mime for entry in offer.formats}
+        assert await live.clipboard.fetch(TEXT) == b"from the host"
+        live.clipboard.offer({TEXT: "from the client ✓".encode()})
+        await asyncio.sleep(1.0)
+        await type_line(live, f"wl-paste -n > {target}")
+        assert await file_appears(target) == "from the client ✓"
+        picture = b"\x89PNG\r\n\x1a\n" + os.urandom(200_000)
+        source.write_bytes(picture)
+        source.chmod(0o644)
+        await type_line(live, f"wl-copy --type image/png < {source}")
+        offer = await event(live, m.ClipOffer)
+        assert [entry.mime for entry in offer.formats] == ["image/png"]
+        assert await live.clipboard.fetch("image/png") == picture
+        live.clipboard.offer({"text/html": b"<b>bold</b>"})
+        await asyncio.sleep(1.0)
+        page = host.folder / "page"
+        await type_line(live, f"wl-paste -n --type text/html > {page}")
+        assert await file_appears(page) == "<b>bold</b>"
