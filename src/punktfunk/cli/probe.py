@@ -99,6 +99,7 @@ def probe(
     png: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the last picture as PNG.")] = None,
     window: Annotated[bool, typer.Option("--window", help="Show the stream, with sound and input.")] = False,
     fullscreen: Annotated[bool, typer.Option("--fullscreen", help="The window fills the screen.")] = False,
+    microphone: Annotated[bool, typer.Option("--microphone", help="With --window: send the microphone.")] = False,
     approval_seconds: Annotated[
         float, typer.Option(min=1, max=600, help="How long to wait for approval at the host.")
     ] = 185.0,
@@ -167,7 +168,7 @@ def probe(
             if window:
                 from punktfunk.client.window import play
 
-                await play(session, f"{address} - punktfunk", fullscreen=fullscreen)
+                await play(session, f"{address} - punktfunk", fullscreen=fullscreen, microphone=microphone)
                 return True
             report = await measure(session, plan, host, started, decode=options.decode)
         if json:
