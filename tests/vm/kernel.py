@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import lzma
 import os
 import re
@@ -21,13 +22,13 @@ from tests.vm.errors import VmUnavailable
 META_PACKAGES = ("linux-image-6.12-amd64", "linux-image-amd64")
 MODULES = (
     *("virtio_pci", "9pnet_virtio", "9p", "virtio_rng"),
-    *("evdev", "joydev", "uinput", "uhid", "hid_generic", "hid_playstation", "hid_nintendo", "hid_steam"),
+    *("evdev", "joydev", "uinput", "uhid", "hid_generic", "hid_playstation", "hid_sony", "hid_nintendo", "hid_steam"),
     "sch_netem",
 )
 """Loaded in this order, each after what it depends on. Names that a kernel has built in, or lacks, are left out."""
 
 MODULE_FOLDERS = (
-    *("/net/9p/", "/fs/9p/", "/fs/netfs/", "/net/sched/"),
+    *("/net/9p/", "/fs/9p/", "/fs/netfs/", "/fs/fscache/", "/net/sched/"),
     *("/drivers/input/", "/drivers/hid/", "/drivers/leds/", "/drivers/virtio/", "/drivers/usb/", "/hw_random/"),
 )
 """Where those and their dependencies live; the rest of the package is not unpacked."""
@@ -58,12 +59,17 @@ def get_kernel(package: str | None = None) -> Kernel:
     with _locked(cache_dir()) as cache:
         known = cache / "default" if package is None else None
         name = package or _remembered(known) or _image_package()
-        folder = cache / name
+        folder = cache / f"{name}-{_selection()}"
         if not folder.exists():
             _unpack(name, folder)
         if known is not None:
             known.write_text(name)
     return _load(folder)
+
+
+def _selection() -> str:
+    """Another choice of modules is another folder."""
+    return hashlib.blake2s(repr((MODULES, MODULE_FOLDERS)).encode(), digest_size=4).hexdigest()
 
 
 def _remembered(file: Path | None) -> str | None:

@@ -31,4 +31,7 @@ def read_reports(config: pytest.Config, lines: bytes) -> Iterator[pytest.TestRep
     for line in lines.splitlines():
         report = config.hook.pytest_report_from_serializable(config=config, data=json.loads(line))
         if isinstance(report, pytest.TestReport):
+            if report.skipped and isinstance(report.longrepr, list):
+                # JSON has no tuples, and pytest takes nothing else for the place and the reason of a skip.
+                report.longrepr = tuple(report.longrepr)
             yield report

@@ -32,23 +32,29 @@ from punktfunk.input.gamepads.catalogue import Node, Placement
 from punktfunk.input.gamepads.device import VirtualPad
 from punktfunk.input.gamepads.feedback_gate import FeedbackGate
 from punktfunk.input.gamepads.inputs import PadInputs
-from punktfunk.input.gamepads.nodes import pad_phys
+from punktfunk.input.gamepads.nodes import bound_driver, pad_phys
 
 MAX_PADS = 16
 MAX_PHYS_BYTES = 63
 MOTION_RATE_HZ = 250
 ACCELEROMETER, GYROSCOPE = 1, 2
 CLOSE_TIMEOUT_S = 10.0
+DRIVER_PATIENCE_S = 3.0
+"""Until then the kernel has loaded a module and the slowest driver has shaken hands."""
 
 log = logging.getLogger(__name__)
 
 
 class _Plugged:
-    """A pad and the newest of its inputs; ``wanted`` is the kind that it stands for."""
+    """A pad and the newest of its inputs; ``wanted`` is the kind that it stands for.
 
-    def __init__(self, kind: PadKind, wanted: PadKind, device: VirtualPad) -> None:
+    ``check_at`` is when its driver must have taken it, None once that is settled.
+    """
+
+    def __init__(self, kind: PadKind, wanted: PadKind, device: VirtualPad, check_at: float | None) -> None:
         self.kind = kind
         self.wanted = wanted
+        self.check_at = check_at
         self.device = device
         self.inputs = PadInputs()
 
@@ -71,6 +77,7 @@ class PadHub:
         session_default: PadKind = PadKind.AUTO,
         setting: PadKind = PadKind.AUTO,
         clock: Callable[[], float] = time.monotonic,
+        driver_of: Callable[[str], str | None] = bound_driver,
     ) -> None:
         if len(pad_phys(session, MAX_PADS - 1).encode()) > MAX_PHYS_BYTES:
             raise ValueError(f"session name {session!r} is too long for a device")
@@ -80,6 +87,8 @@ class PadHub:
         self._session_default = session_default
         self._setting = setting
         self._clock = clock
+        self._driver_of = driver_of
+        self._without_driver: set[PadKind] = set()
         self._lock = threading.Lock()
         self._pads: dict[int, _Plugged] = {}
         self._arrivals: dict[int, PadArrived] = {}
@@ -91,8 +100,8 @@ class PadHub:
         self._poll = select.epoll()
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._poll.register(self._wake_fd, select.EPOLLIN)
-        # Unplugging waits for a driver that is still starting; the player's other input must not.
-        self._unplugger = ThreadPoolExecutor(1, thread_name_prefix="pad-unplug")
+        # Unplugging waits for a driver that is still starting; neither other input nor other pads must.
+        self._unplugger = ThreadPoolExecutor(MAX_PADS, thread_name_prefix="pad-unplug")
         self._thread = threading.Thread(target=self._run, name="pad-feedback", daemon=True)
         self._thread.start()
 
@@ -118,7 +127,10 @@ class PadHub:
                 self._apply(event)
 
     def close(self) -> None:
-        """Unplug every pad, after the stop of what they still do. Safe to repeat."""
+        """Unplug every pad, after the stop of what they still do. Safe to repeat.
+
+        Takes milliseconds, but seconds when a driver is still shaking hands with a pad.
+        """
         with self._lock:
             if self._closed:
                 return
@@ -159,9 +171,12 @@ class PadHub:
                 plugged.inputs = plugged.inputs.with_touch(event)
             case PadBattery():
                 plugged.inputs = plugged.inputs.with_battery(event)
+        self._show(event.pad, plugged)
+
+    def _show(self, pad: int, plugged: _Plugged) -> None:
         now = self._clock()
         due = plugged.device.due()
-        self._device_call(event.pad, functools.partial(plugged.device.send, plugged.inputs, now))
+        self._device_call(pad, functools.partial(plugged.device.send, plugged.inputs, now))
         after = plugged.device.due()
         if after is not None and (due is None or after < due):
             self._wake()
@@ -181,7 +196,8 @@ class PadHub:
         for kind in catalogue.substitutes(wanted):
             device = self._try(kind, placement, reasons)
             if device is not None:
-                plugged = self._pads[pad] = _Plugged(kind, wanted, device)
+                check_at = None if catalogue.node_of(kind) is Node.UINPUT else self._clock() + DRIVER_PATIENCE_S
+                plugged = self._pads[pad] = _Plugged(kind, wanted, device, check_at)
                 self._poll.register(device.fileno(), select.EPOLLIN)
                 self._say(wanted, kind, reasons)
                 self._ask_for_motion(pad, kind)
@@ -193,6 +209,9 @@ class PadHub:
 
     def _try(self, kind: PadKind, placement: Placement, reasons: list[str]) -> VirtualPad | None:
         node = catalogue.node_of(kind)
+        if kind in self._without_driver:
+            reasons.append(f"the kernel has no driver for {kind.value}")
+            return None
         try:
             fd = self._open_node(node)
         except OSError as error:
@@ -261,7 +280,7 @@ class PadHub:
     def _timeout_s(self) -> float | None:
         with self._lock:
             now = self._clock()
-            times = [plugged.device.due() for plugged in self._pads.values()]
+            times = [time for plugged in self._pads.values() for time in (plugged.device.due(), plugged.check_at)]
             times.append(self._gate.due())
         first = min((each for each in times if each is not None), default=None)
         return None if first is None else max(first - now, 0.0)
@@ -270,8 +289,24 @@ class PadHub:
         now = self._clock()
         for pad, plugged in list(self._pads.items()):
             self._device_call(pad, functools.partial(self._serve_one, plugged.device, ready, now))
+            if plugged.check_at is not None and plugged.check_at <= now and self._pads.get(pad) is plugged:
+                self._check_driver(pad, plugged)
         for feedback in self._gate.flush(now):
             self._on_feedback(feedback)
+
+    def _check_driver(self, pad: int, plugged: _Plugged) -> None:
+        """Replace a pad that no driver made into one: games would not see it."""
+        plugged.check_at = None
+        if catalogue.taken_care_of(plugged.kind, self._driver_of(pad_phys(self._session, pad))):
+            return
+        self._without_driver.add(plugged.kind)
+        arrival = self._arrivals.get(pad)
+        self._remove(pad)
+        if arrival is not None:
+            self._arrivals[pad] = arrival
+        if (substitute := self._plug(pad)) is not None:
+            substitute.inputs = plugged.inputs
+            self._show(pad, substitute)
 
     def _serve_one(self, device: VirtualPad, ready: set[int], now: float) -> None:
         if device.fileno() in ready:

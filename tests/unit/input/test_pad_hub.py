@@ -76,7 +76,8 @@ class Desk:
         self.pads: list[FakePad] = []
         self.feedback: list[Feedback] = []
         self.changed = threading.Condition()
-        self.hub = PadHub(self._open, self._collect, session="s", **options)
+        self.driver: str | None = "playstation"
+        self.hub = PadHub(self._open, self._collect, session="s", driver_of=lambda phys: self.driver, **options)
 
     def _open(self, node: Node) -> int:
         if node in self.missing:
@@ -205,6 +206,29 @@ def test_removal_unplugs_stops_the_rumble_and_frees_the_number(desk: MakeDesk) -
     d.hub.handle(PadArrived(0, PadKind.DUALSENSE))
     assert d.hub.kinds() == {0: PadKind.DUALSENSE}
     assert d.pads[0].placement.serial != d.pads[1].placement.serial
+
+
+def test_a_pad_that_no_driver_takes_is_replaced_in_mid_press(
+    desk: MakeDesk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(pad_hub, "DRIVER_PATIENCE_S", 0.0)
+    d = desk()
+    d.driver = "hid-generic"
+    d.hub.handle(PadArrived(0, PadKind.SWITCH_PRO))
+    d.hub.handle(PadState(0, 5))
+    assert d.pads[0].closed.wait(5)
+    d.hub.handle(PadState(1, 0))
+    assert d.hub.kinds()[0] is PadKind.XBOX_360
+    replacement = next(pad for pad in d.pads if pad.kind is PadKind.XBOX_360)
+    assert replacement.seen[-1].buttons == 5
+    assert "the kernel has no driver for switch_pro" in caplog.text
+
+
+@pytest.mark.parametrize("driver", ["playstation", None])
+def test_a_pad_with_a_driver_or_an_unknown_one_stays(driver: str | None) -> None:
+    assert catalogue.taken_care_of(PadKind.DUALSENSE, driver)
+    assert catalogue.taken_care_of(PadKind.XBOX_360, "")
+    assert not catalogue.taken_care_of(PadKind.DUALSENSE, "")
 
 
 def test_a_session_name_has_to_fit_into_a_device() -> None:

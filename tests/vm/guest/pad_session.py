@@ -19,13 +19,15 @@ from punktfunk.input.pad_hub import PadHub, open_node
 
 PATIENCE_S = 8.0
 SESSION = "vm"
+KERNEL = tuple(int(part) for part in os.uname().release.split(".")[:2])
+KNOWS_THE_DECK = KERNEL >= (6, 3)
 _EVIOCSFF = 1 << 30 | 48 << 16 | ord("E") << 8 | 0x80
 _EVIOCRMFF = 1 << 30 | 4 << 16 | ord("E") << 8 | 0x81
 
 
-def eventually(condition: Callable[[], Any], what: str = "it did not happen") -> Any:
+def eventually(condition: Callable[[], Any], what: str = "it did not happen", patience_s: float = PATIENCE_S) -> Any:
     """The condition's first true value."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + patience_s
     while True:
         if value := condition():
             return value

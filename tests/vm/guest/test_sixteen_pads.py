@@ -94,7 +94,7 @@ def test_unplugging_while_a_driver_starts_and_plugging_in_again(hub: Callable[[s
         pads.handle(PadRemoved(0))
     pads.handle(PadArrived(0, PadKind.DUALSENSE))
     # Unplugging is not waited for by the player; a game may see the old pads for a moment.
-    eventually(lambda: len(pad_folders(pad_phys("hasty", 0))) == 1)
+    eventually(lambda: len(pad_folders(pad_phys("hasty", 0))) == 1, patience_s=30)
     game = gamepad("hasty", 0)
     pads.handle(PadState(0, Button.X))
     eventually(lambda: game.active_keys() == [e.BTN_WEST])

@@ -8,14 +8,18 @@ import evdev
 import pytest
 from evdev import ecodes as e
 from tests.vm.guest.conftest import Plug
-from tests.vm.guest.pad_session import eventually, upload_rumble
+from tests.vm.guest.pad_session import PadSession, eventually, upload_rumble
 
 from punktfunk.input.events import PadBattery, PadKind, PadMotion, PlayerLedsChanged, Rumbled
 from punktfunk.input.gamepads.inputs import GRAVITY_MPS2, Button
 
 pytestmark = pytest.mark.vm
 
-NAME = "Nintendo Co., Ltd. Pro Controller"
+# Older kernels put their own name in place of the device's.
+NAMES = {
+    "Nintendo Co., Ltd. Pro Controller": "Nintendo Co., Ltd. Pro Controller (IMU)",
+    "Nintendo Switch Pro Controller": "Nintendo Switch Pro Controller IMU",
+}
 # By position: the wire's A is the south button, which Nintendo labels B.
 KEYS = {
     Button.A: e.BTN_SOUTH,
@@ -33,9 +37,17 @@ KEYS = {
 }
 
 
+def gamepad(session: PadSession) -> evdev.InputDevice[str]:
+    return session.node(eventually(lambda: [name for name in NAMES if name in session.names()])[0])
+
+
+def imu(session: PadSession) -> evdev.InputDevice[str]:
+    return session.node(eventually(lambda: [name for name in NAMES.values() if name in session.names()])[0])
+
+
 def test_the_handshake_ends_with_a_whole_pad(plug: Plug) -> None:
     session = plug(PadKind.SWITCH_PRO)
-    pad, motion = session.node(NAME), session.node(f"{NAME} (IMU)")
+    pad, motion = gamepad(session), imu(session)
     folder = session.folders()[0]
     assert (folder / "driver").resolve().name == "nintendo"
     assert (pad.info.bustype, pad.info.vendor, pad.info.product, pad.info.version) == (3, 0x057E, 0x2009, 0x8111)
@@ -49,7 +61,7 @@ def test_the_handshake_ends_with_a_whole_pad(plug: Plug) -> None:
 
 def test_every_button_and_axis_arrives(plug: Plug) -> None:
     session = plug(PadKind.SWITCH_PRO)
-    pad = session.node(NAME)
+    pad = gamepad(session)
     for button, key in KEYS.items():
         session.state(button)
         session.only_key(pad, key)
@@ -72,7 +84,7 @@ def test_every_button_and_axis_arrives(plug: Plug) -> None:
 
 def test_no_press_is_lost_between_two_reports(plug: Plug) -> None:
     session = plug(PadKind.SWITCH_PRO)
-    pad = session.node(NAME)
+    pad = gamepad(session)
     for _ in range(3):
         session.state(Button.A)
         session.state(0)
@@ -89,7 +101,7 @@ def _events_until_quiet(pad: evdev.InputDevice[str]) -> list[evdev.InputEvent]:
 
 def test_motion_is_on_the_pads_own_axes(plug: Plug) -> None:
     session = plug(PadKind.SWITCH_PRO)
-    motion = session.node(f"{NAME} (IMU)")
+    motion = imu(session)
     session.handle(PadMotion(0, (10.0, 20.0, 30.0), (GRAVITY_MPS2 / 2, GRAVITY_MPS2, GRAVITY_MPS2 / 4)))
     for axis, value, tolerance in (
         (e.ABS_X, -1024, 10),
@@ -104,7 +116,7 @@ def test_motion_is_on_the_pads_own_axes(plug: Plug) -> None:
 
 def test_rumble_lights_and_battery(plug: Plug) -> None:
     session = plug(PadKind.SWITCH_PRO)
-    game = session.node(NAME)
+    game = gamepad(session)
     game.write(e.EV_FF, upload_rumble(game.fd, 0x8000, 0x4000, length_ms=400), 1)
 
     def felt() -> bool:

@@ -78,6 +78,11 @@ def node_of(kind: PadKind) -> Node:
     return Node.UINPUT if kind in _XBOX else Node.UHID
 
 
+def taken_care_of(kind: PadKind, driver: str | None) -> bool:
+    """Whether the driver that a pad got makes it what it should be. Unknown, or a kind without need, counts as yes."""
+    return node_of(kind) is Node.UINPUT or driver not in ("", "hid-generic")
+
+
 def has_motion(kind: PadKind) -> bool:
     """Whether games can read motion from this kind."""
     return kind not in _XBOX and kind is not PadKind.STEAM_CONTROLLER

@@ -25,7 +25,7 @@ from punktfunk.input.uhid import HidIdentity
 
 TOUCH_HEIGHT = 942
 INPUT_ID, OUTPUT_ID = 0x01, 0x05
-CALIBRATION_ID, PAIRING_ID, FIRMWARE_ID = 0x02, 0x12, 0xA3
+CALIBRATION_ID, PAIRING_ID, ADDRESS_ID, FIRMWARE_ID = 0x02, 0x12, 0x81, 0xA3
 
 _PRODUCT = 0x09CC
 _HARDWARE_VERSION, _FIRMWARE_VERSION = 0xB400, 0xA00B
@@ -143,6 +143,8 @@ class DualShock4:
             return playstation.calibration(CALIBRATION_ID, 37)
         if report_id == PAIRING_ID:
             return playstation.pairing(PAIRING_ID, self._address, 16)
+        if report_id == ADDRESS_ID:
+            return bytes([ADDRESS_ID]) + self._address[::-1]
         return _firmware() if report_id == FIRMWARE_ID else None
 
     def set_feature(self, data: bytes) -> Reaction:

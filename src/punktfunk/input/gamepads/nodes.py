@@ -20,6 +20,14 @@ def pad_folders(phys: str, sysfs: Path = Path("/sys")) -> list[Path]:
     return [*hid, *plain]
 
 
+def bound_driver(phys: str, sysfs: Path = Path("/sys")) -> str | None:
+    """The kernel driver of a HID pad: empty while none has taken it, None where sysfs does not show the device."""
+    drivers = [folder / "driver" for folder in pad_folders(phys, sysfs)]
+    if not drivers:
+        return None
+    return next((driver.resolve().name for driver in drivers if driver.exists()), "")
+
+
 def device_nodes(session: str, sysfs: Path = Path("/sys"), pads: range = range(16)) -> Iterator[str]:
     """Names below /dev of everything that games may open of this session's pads: input/event*, input/js*, hidraw*."""
     for pad in pads:

@@ -133,7 +133,7 @@ def test_a_dualshock_drops_what_makes_no_sense(data: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("pad", "sizes"),
-    [(DualSense(0, "a"), {5: 41, 9: 20, 0x20: 64}), (DualShock4(0, "a"), {2: 37, 0x12: 16, 0xA3: 49})],
+    [(DualSense(0, "a"), {5: 41, 9: 20, 0x20: 64}), (DualShock4(0, "a"), {2: 37, 0x12: 16, 0x81: 7, 0xA3: 49})],
 )
 def test_feature_reports_have_the_exact_sizes_that_the_driver_wants(
     pad: DualSense | DualShock4, sizes: dict[int, int]
