@@ -47,7 +47,7 @@ class Clock:
 class Bench:
     """A fake host behind the real application."""
 
-    def __init__(self, folder: Path, assets: dict[str, Asset] | None = None) -> None:
+    def __init__(self, folder: Path, assets: dict[str, Asset] | None = None, hosts: tuple[str, ...] = ()) -> None:
         self.folder = folder
         self.host = FakeHost()
         self.clock = Clock()
@@ -64,7 +64,7 @@ class Bench:
             clock=self.clock,
             wall_clock=self.clock,
         )
-        self.app = serve_app(self.management, AllowedHosts(["fake"]), assets or {})
+        self.app = serve_app(self.management, AllowedHosts(["fake", *hosts]), assets or {})
 
     def client(self, *, address: str = "192.0.2.50", certificate: str = "", **options: Any) -> httpx.AsyncClient:
         """A caller without credentials; ``certificate`` is the fingerprint that its TLS connection has proved."""

@@ -98,7 +98,9 @@ async def end_session(m: Context, session: SessionId) -> Response:
     return Response(status_code=204)
 
 
-@routes.post(f"{API}/sessions/{{session}}/idr", Rule.OPERATE, status_code=202, errors=(404, 409))
+@routes.post(
+    f"{API}/sessions/{{session}}/idr", Rule.OPERATE, status_code=202, errors=(404, 409), response_class=Response
+)
 async def force_keyframe(m: Context, session: SessionId) -> Response:
     """Ask the encoder for a keyframe."""
     return _keyframe(m, _find(m, session))
@@ -121,7 +123,7 @@ async def end_all(m: Context) -> Response:
     return Response(status_code=204)
 
 
-@routes.post(f"{API}/session/idr", Rule.OPERATE, status_code=202, errors=(409,))
+@routes.post(f"{API}/session/idr", Rule.OPERATE, status_code=202, errors=(409,), response_class=Response)
 async def force_keyframes(m: Context) -> Response:
     """Ask every encoder for a keyframe; kept from released hosts."""
     streaming = [s for s in m.host.sessions.all() if s.streaming]
