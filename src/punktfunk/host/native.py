@@ -51,6 +51,7 @@ async def make_native_plane(
         caps=caps,
         max_bitrate_kbps=settings.video.max_bitrate_kbps,
         fec_percent=percent if percent >= 0 else START_PERCENT,
+        management_port=settings.network.mgmt_port if settings.mgmt.enabled else 0,
     )
     first = native.data_port
     plane_settings = PlaneSettings(

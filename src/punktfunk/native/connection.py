@@ -9,6 +9,7 @@ from collections.abc import Coroutine
 from typing import Protocol
 
 from punktfunk.discovery.network import plain_address
+from punktfunk.input.events import Feedback
 from punktfunk.native import session_events as ev
 from punktfunk.native.access import Access
 from punktfunk.native.agreement import Agreement
@@ -18,6 +19,7 @@ from punktfunk.native.data_socket import DataSocket
 from punktfunk.native.live_stream import LiveStream
 from punktfunk.native.microphone import MicrophonePlayer
 from punktfunk.native.modes import Mode
+from punktfunk.native.pad_output import PadOutput
 from punktfunk.native.session import HostSession, Stage
 from punktfunk.native.transport import CONTROL_STREAM, QuicTransport
 from punktfunk.session.lifecycle import EndReason, State
@@ -85,6 +87,8 @@ class NativeConnection:
         self._player: MicrophonePlayer | None = None
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
+        self._pads = PadOutput()
+        self._pads_timer: asyncio.TimerHandle | None = None
         self._starting: asyncio.Future[None] = self._loop.create_future()
         self._carrying = False
         self.over = False
@@ -191,6 +195,10 @@ class NativeConnection:
     def datagram_ready(self, data: bytes) -> None:
         """Audio or a frame's timing."""
         self.transport.send_datagram(data)
+
+    def pads_told(self, feedback: tuple[Feedback, ...]) -> None:
+        """What games send to controllers."""
+        self._send_all(self._pads.take(feedback, self._loop.time()))
 
     def frame_sent(self, frame_index: int, *, keyframe: bool) -> None:
         """A frame left from which the client can go on."""
@@ -299,6 +307,17 @@ class NativeConnection:
             self._core.send(message)
             self._carry_out()
 
+    def _send_all(self, datagrams: list[bytes]) -> None:
+        for datagram in datagrams:
+            self.transport.send_datagram(datagram)
+        if self._pads_timer is not None:
+            self._pads_timer.cancel()
+        due = None if self.over else self._pads.deadline
+        self._pads_timer = self._loop.call_at(due, self._renew_rumble) if due is not None else None
+
+    def _renew_rumble(self) -> None:
+        self._send_all(self._pads.poll(self._loop.time()))
+
     def _session_ending(self, session: Session, reason: EndReason) -> None:
         if session is self.session:
             self.close(_CLOSE_CODES.get(reason, CloseCode.DONE), reason.value)
@@ -312,8 +331,9 @@ class NativeConnection:
         if self.over:
             return
         self.over = True
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._pads_timer):
+            if timer is not None:
+                timer.cancel()
         if self._data is not None:
             self._data.close()
         self._owner.gone(self)

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import msgspec
 
+from punktfunk.input.events import Feedback
 from punktfunk.media.plan import VideoPlan
 from punktfunk.native import session_events as ev
 from punktfunk.native.agreement import Agreement, display_mode, wire_mode
@@ -42,6 +43,10 @@ class StreamListener(Protocol):
 
     def datagram_ready(self, data: bytes) -> None:
         """Send this to the client."""
+        ...
+
+    def pads_told(self, feedback: tuple[Feedback, ...]) -> None:
+        """What games send to controllers."""
         ...
 
     def frame_sent(self, frame_index: int, *, keyframe: bool) -> None:
@@ -159,6 +164,7 @@ class LiveStream:
     def _attach(self, stream: Stream) -> None:
         self._stream = stream
         stream.on_report = self._report
+        stream.on_feedback = self._listener.pads_told
         stream.on_reconfigured = self._reconfigured
         stream.on_recovering = _after(stream.on_recovering, self._recovering)
         live = stream.on_live
