@@ -46,6 +46,11 @@ def properties(node: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in shown.stdout.splitlines() if "=" in line)
 
 
+def wait_for_properties(node: str) -> dict[str, str]:
+    found: dict[str, str] = eventually(lambda: seen if "TAGS" in (seen := properties(node)) else None, node)
+    return found
+
+
 def _wait_for_group(node: Path) -> None:
     eventually(lambda: node.exists() and node.stat().st_gid == GROUP_ID, f"{node} is not the group's")
 
@@ -63,7 +68,8 @@ def test_a_pads_nodes_are_the_groups_and_no_desktops(udev: None, plug: Plug, kin
     for node in nodes:
         _wait_for_group(Path(node))
         assert Path(node).stat().st_mode & 0o777 == 0o660
-        seen = properties(node)
+        # udev writes its database after it has changed the node.
+        seen = wait_for_properties(node)
         assert seen["PUNKTFUNK_PAD"] == f"punktfunk/{SESSION}/pad0"
         assert seen["ID_SEAT"] == "seat-punktfunk"
         assert ":punktfunk-pad:" in seen["TAGS"]
