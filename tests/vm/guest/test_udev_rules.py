@@ -51,14 +51,21 @@ def wait_for_properties(node: str) -> dict[str, str]:
     return found
 
 
-def _wait_for_group(node: Path) -> None:
-    eventually(lambda: node.exists() and node.stat().st_gid == GROUP_ID, f"{node} is not the group's")
+def wait_for_group(node: Path) -> None:
+    """udev changes owner, mode and database one after the other."""
+
+    def ours() -> bool:
+        if not node.exists():
+            return False
+        status = node.stat()
+        return (status.st_gid, status.st_mode & 0o777) == (GROUP_ID, 0o660)
+
+    eventually(ours, f"{node} is not the group's")
 
 
 @pytest.mark.parametrize("node", ["/dev/uinput", "/dev/uhid"])
 def test_the_group_may_make_pads(udev: None, node: str) -> None:
-    _wait_for_group(Path(node))
-    assert Path(node).stat().st_mode & 0o777 == 0o660
+    wait_for_group(Path(node))
 
 
 @pytest.mark.parametrize("kind", [PadKind.XBOX_360, PadKind.DUALSENSE, PadKind.STEAM_DECK])
@@ -66,10 +73,8 @@ def test_a_pads_nodes_are_the_groups_and_no_desktops(udev: None, plug: Plug, kin
     plug(kind)
     nodes = eventually(lambda: [f"/dev/{name}" for name in device_nodes(SESSION)])
     for node in nodes:
-        _wait_for_group(Path(node))
-        assert Path(node).stat().st_mode & 0o777 == 0o660
-        # udev writes its database after it has changed the node.
-        seen = wait_for_properties(node)
+        wait_for_group(Path(node))
+                seen = wait_for_properties(node)
         assert seen["PUNKTFUNK_PAD"] == f"punktfunk/{SESSION}/pad0"
         assert seen["ID_SEAT"] == "seat-punktfunk"
         assert ":punktfunk-pad:" in seen["TAGS"]
