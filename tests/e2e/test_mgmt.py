@@ -20,7 +20,11 @@ from tests.conformance.moonlight.identity import Identity
 from tests.conformance.moonlight.options import StreamOptions
 from tests.e2e.host_process import HostProcess, running_host
 from tests.e2e.moonlight_tools import desktop_id
+from tests.e2e.native_tools import pictures, session
 
+from punktfunk.client.identity import ClientIdentity, new_identity
+from punktfunk.client.pairing import pair
+from punktfunk.client.session import Options
 from punktfunk.trust.identity import load_native_identity
 
 pytestmark = pytest.mark.e2e
@@ -212,6 +216,41 @@ def test_the_pairing_window_opens_and_closes(owner: httpx.Client) -> None:
     assert owner.get(f"{API}/native/pair").json()["armed"]
     assert owner.delete(f"{API}/native/pair").status_code == 204
     assert not owner.get(f"{API}/native/pair").json()["armed"]
+
+
+def test_native_clients_pair_by_pin_and_by_approval(host: HostProcess, owner: httpx.Client) -> None:
+    async def ask(method: str, path: str, body: object = None) -> Any:
+        answer = await asyncio.to_thread(owner.request, method, f"{API}{path}", json=body)
+        assert answer.status_code < 300, answer.text
+        return answer.json() if answer.content else None
+
+    async def story() -> None:
+        deck = new_identity()
+        await pair("127.0.0.1", host.native_port, (await ask("POST", "/native/pair/arm", {}))["pin"], deck, name="Deck")
+        assert "Deck" in [client["name"] for client in await ask("GET", "/native/clients")]
+        async with session(host, deck) as live:
+            await pictures(live, 5)
+            streaming = await ask("GET", "/sessions")
+            assert [(s["device_name"], s["plane"], s["streaming"]) for s in streaming] == [("Deck", "native", True)]
+            assert (await ask("GET", "/status"))["video_streaming"]
+        stranger = new_identity()
+        opening = asyncio.create_task(knock(stranger))
+        waiting = await asyncio.to_thread(eventually, lambda: owner.get(f"{API}/native/pending").json())
+        assert waiting[0]["fingerprint"] == stranger.fingerprint.hex()
+        approval = {"name": "Guest", "grants": 1, "expires_in_secs": 3600}
+        await ask("POST", f"/native/pending/{waiting[0]['id']}/approve", approval)
+        await opening
+        guest = next(d for d in await ask("GET", "/devices") if d["name"] == "Guest")
+        assert guest["grants"] == 1
+        assert 3500 < guest["expires_unix"] - time.time() <= 3600
+        for device in await ask("GET", "/native/clients"):
+            await ask("DELETE", f"/native/clients/{device['fingerprint']}")
+
+    async def knock(identity: ClientIdentity) -> None:
+        async with session(host, identity, Options(name="Stranger")) as live:
+            await pictures(live, 1)
+
+    asyncio.run(story())
 
 
 def test_the_doctor_runs_and_its_results_grow(owner: httpx.Client) -> None:

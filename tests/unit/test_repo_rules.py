@@ -34,7 +34,9 @@ def test_every_setting_is_documented_with_its_default():
     assert [key for key in table if "." in key] == list(SCHEMA)
     for key in SCHEMA:
         value = value_of(Settings(), key)
-        shown = {True: "`true`", False: "`false`", "": "empty", (): "empty"}.get(value, f"`{value}`")
+        shown = (
+            f"`{str(value).lower()}`" if isinstance(value, bool) else f"`{value}`" if value not in ("", ()) else "empty"
+        )
         assert key.startswith("host.") or table[key] == shown, key
     assert set(AppTable.__struct_fields__) <= table.keys()
 
@@ -87,7 +89,7 @@ def test_packages_are_listed_with_a_probe_and_a_reason():
 @pytest.mark.parametrize("name", ["run.txt", "dev.txt"])
 def test_locks_are_exact_and_name_no_index(name):
     text = (ROOT / "requirements" / name).read_text()
-    assert "http" not in text
+    assert "://" not in text
     requirements = re.findall(r"^([a-z0-9][^\s=]*)(\S*)(.*)$", text, re.MULTILINE)
     assert requirements
     assert all(version.startswith("==") and rest.endswith("\\") for _, version, rest in requirements)

@@ -30,7 +30,7 @@ from punktfunk.mgmt.server import ApiServer
 from punktfunk.mgmt.setup_link import setup_url
 from punktfunk.mgmt.stored import AuthFileError
 from punktfunk.mgmt.tls import identity_context
-from punktfunk.trust.identity import Identity, load_native_identity, load_unique_id
+from punktfunk.trust.identity import COMMON_NAME, Identity, load_native_identity, load_unique_id
 
 if TYPE_CHECKING:
     from punktfunk.host.app import Host
@@ -70,7 +70,7 @@ async def start_management(host: Host, loaded: LoadedSettings, exits: contextlib
         context = _context(identity, settings)
     except (AuthFileError, MachineTokenError, OwnCertificateError) as error:
         raise ManagementError(str(error)) from error
-    names = (settings.host.name, socket.gethostname(), *settings.mgmt.allowed_hosts)
+    names = (settings.host.name, socket.gethostname(), COMMON_NAME, *settings.mgmt.allowed_hosts)
     # Building the routes takes a moment; the event loop has clients to serve.
     app = await asyncio.to_thread(serve_app, management, AllowedHosts(names))
     server = ApiServer(app, context)
