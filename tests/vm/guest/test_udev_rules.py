@@ -74,7 +74,7 @@ def test_a_pads_nodes_are_the_groups_and_no_desktops(udev: None, plug: Plug, kin
     nodes = eventually(lambda: [f"/dev/{name}" for name in device_nodes(SESSION)])
     for node in nodes:
         wait_for_group(Path(node))
-                seen = wait_for_properties(node)
+        seen = wait_for_properties(node)
         assert seen["PUNKTFUNK_PAD"] == f"punktfunk/{SESSION}/pad0"
         assert seen["ID_SEAT"] == "seat-punktfunk"
         assert ":punktfunk-pad:" in seen["TAGS"]
