@@ -298,3 +298,15 @@ def test_secrets_are_in_no_log_process_list_or_environment(host: HostProcess, ow
     assert "setup#" not in logged
     for path in (host.folder / "config").iterdir():
         assert not os.stat(path).st_mode & 0o077, path
+
+
+def test_a_taken_port_is_told_and_the_api_can_be_left_out(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        taken = str(holder.getsockname()[1])
+        flags = ("--display", "synthetic", "--audio", "off", "--set", f"network.mgmt_port={taken}")
+        blocked = HostProcess(tmp_path / "blocked", *flags)
+        with pytest.raises(AssertionError, match=f"TCP {taken} \\(management\\) is taken by"):
+            blocked.start()
+        with running_host(tmp_path / "without", *flags, "--set", "mgmt.enabled=false") as quiet:
+            assert "console:" not in quiet.log()
+            assert not (quiet.folder / "config/mgmt-token").exists()

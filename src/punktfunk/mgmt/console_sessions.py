@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-import msgspec
-
 from punktfunk.mgmt.secret_text import MAX_SECRET_CHARACTERS, derived, digest_of, new_secret, same_secret
 from punktfunk.mgmt.stored import StoredSession
 
@@ -87,6 +85,7 @@ class ConsoleSessions:
             self._forget(session.digest)
 
     def _expired(self, session: StoredSession, now: float) -> bool:
+        # A restart of the host has forgotten the last use; half of the idle time is left then.
         used = self._used.setdefault(session.digest, max(session.created_unix, now - IDLE_LIFETIME_S / 2))
         return now >= session.expires_unix or now - used >= IDLE_LIFETIME_S
 
@@ -104,11 +103,6 @@ def csrf_token(secret: str) -> str:
 def csrf_matches(given: str, secret: str) -> bool:
     """Whether ``given`` is the token of the session with this cookie."""
     return len(given) <= MAX_SECRET_CHARACTERS and same_secret(given, csrf_token(secret))
-
-
-def without_secrets(session: StoredSession) -> StoredSession:
-    """For answers."""
-    return msgspec.structs.replace(session, digest="")
 
 
 def _id(session: StoredSession) -> str:
