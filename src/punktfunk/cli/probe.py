@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import enum
 import re
 import sys
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated
 
@@ -26,8 +28,8 @@ from punktfunk.client.errors import (
 from punktfunk.client.identity import KnownHost, KnownHosts, load_identity
 from punktfunk.client.measure import Plan, measure
 from punktfunk.client.pairing import pair as pair_with
-from punktfunk.client.report import lines
-from punktfunk.client.session import Options, connect
+from punktfunk.client.report import Report, lines
+from punktfunk.client.session import Options, Session, connect
 from punktfunk.wire.punktfunk1 import DEFAULT_PORT
 from punktfunk.wire.punktfunk1.caps import ClientCaps, VideoCaps
 from punktfunk.wire.punktfunk1.enums import VideoCodec
@@ -159,25 +161,31 @@ def probe(
         picture_file=png,
     )
 
-    async def run() -> bool:
-        started = time.monotonic()
+    @contextlib.asynccontextmanager
+    async def open_session() -> AsyncIterator[Session]:
         async with connect(address, identity, options, port=port) as session:
             hosts.add(KnownHost(address, port, session.host_fingerprint.hex()))
             if known is None and fingerprint is None:
                 typer.echo(f"trusting {host} on first use: {session.host_fingerprint.hex()}", err=True)
-            if window:
-                from punktfunk.client.window import play
+            yield session
 
-                await play(session, f"{address} - punktfunk", fullscreen=fullscreen, microphone=microphone)
-                return True
-            report = await measure(session, plan, host, started, decode=options.decode)
-        if json:
-            print_json(report)
-        else:
-            typer.echo("\n".join(lines(report)))
-        return report.passed
+    if window:
+        from punktfunk.client.window import play
 
-    if not asyncio.run(run()):
+        play(open_session, f"{address} - punktfunk", fullscreen=fullscreen, microphone=microphone)
+        return
+
+    async def run() -> Report:
+        started = time.monotonic()
+        async with open_session() as session:
+            return await measure(session, plan, host, started, decode=options.decode)
+
+    report = asyncio.run(run())
+    if json:
+        print_json(report)
+    else:
+        typer.echo("\n".join(lines(report)))
+    if not report.passed:
         raise typer.Exit(FAILED)
 
 

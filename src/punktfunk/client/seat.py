@@ -34,6 +34,7 @@ class Seat:
         self._buttons: set[int] = set()
         self._dx = self._dy = 0
         self._place: tuple[int, int, int, int] | None = None
+        self._last_place: tuple[int, int, int, int] | None = None
         self._wheel = [0.0, 0.0]
 
     def key(self, usage: int, pressed: bool) -> Shortcut | None:
@@ -50,11 +51,14 @@ class Seat:
     def motion(self, dx: int, dy: int, x: int, y: int, width: int, height: int) -> None:
         """The pointer moved, to a position in a picture of this size."""
         self._dx, self._dy = self._dx + dx, self._dy + dy
-        self._place = min(max(x, 0), width - 1), min(max(y, 0), height - 1), width, height
+        self._place = self._last_place = min(max(x, 0), width - 1), min(max(y, 0), height - 1), width, height
 
     def button(self, number: int, pressed: bool) -> None:
         """A mouse button, 1 left, 2 middle, 3 right, 4 back, 5 forward."""
         if 1 <= number <= 5 and (number in self._buttons) != pressed:
+            # Datagrams get lost, and a click must not land where the pointer was before.
+            if not self.relative and pressed and self._place is None:
+                self._place = self._last_place
             self.flush()
             self._buttons.symmetric_difference_update({number})
             self._sender.button(number, pressed)

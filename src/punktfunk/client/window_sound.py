@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import time
+from collections.abc import Callable
 
 import sdl2
 
@@ -49,8 +50,8 @@ class Speakers:
 class WindowMicrophone:
     """Sends what the default recording device hears, if there is one."""
 
-    def __init__(self, session: Session) -> None:
-        self._microphone = Microphone(session.send_datagram)
+    def __init__(self, send: Callable[[bytes], None]) -> None:
+        self._microphone = Microphone(send)
         self._device = _open(SAMPLE_RATE_HZ, 1, sdl2.AUDIO_S16SYS, capture=True)
         self._buffer = ctypes.create_string_buffer(SAMPLE_RATE_HZ)
 
