@@ -312,3 +312,17 @@ def test_stalls_are_counted() -> None:
     timeline.end(1.5)
     assert (timeline.pictures, timeline.stalls, timeline.longest_gap_s) == (4, 2, 1.0)
     assert timeline.rate_hz() == 6.0
+
+
+async def test_hosts_are_found_on_the_network() -> None:
+    from punktfunk.client.discovery import discover
+    from punktfunk.discovery.mdns import Advert, MdnsPublisher
+
+    publisher = MdnsPublisher(("127.0.0.1",))
+    txt = {"proto": "punktfunk/1", "fp": FINGERPRINT, "pair": "required", "id": "probe-test"}
+    await publisher.publish(Advert(SERVICE, "Probe test", "probe-test", 9777, ("127.0.0.1",), txt))
+    try:
+        found = [host for host in await discover(1.0, interfaces=("127.0.0.1",)) if host.id == "probe-test"]
+    finally:
+        await publisher.close()
+    assert found == [FoundHost("Probe test", "127.0.0.1", 9777, FINGERPRINT, True, "probe-test")]
