@@ -64,6 +64,10 @@ class ConnectionOwner(Protocol):
         """The connection is over."""
         ...
 
+    def has_successor(self, connection: NativeConnection) -> bool:
+        """Whether another connection of the same client has said Hello."""
+        ...
+
     def background(self, work: Coroutine[None, None, None]) -> None:
         """Run something to its end, whatever becomes of the connection."""
         ...
@@ -338,7 +342,8 @@ class NativeConnection:
             self._data.close()
         self._owner.gone(self)
         if end is None and self.session is not None:
-            useless = self.fingerprint is None or self.session.state is State.ADMITTED
+            unused = self.session.state is State.ADMITTED and not self._owner.has_successor(self)
+            useless = self.fingerprint is None or unused
             end = EndReason.CLIENT_LOST if useless else None
         if self.session is not None and end is not None:
             # At once: a client that comes back in the same moment must not find a session that is about to end.

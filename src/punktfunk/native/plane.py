@@ -176,6 +176,10 @@ class NativePlane:
         if connection.fingerprint is not None:
             self.knocks.disconnected(connection.fingerprint, connection)
 
+    def has_successor(self, connection: NativeConnection) -> bool:
+        """Whether another connection of the same client has said Hello."""
+        return bool(self._others(connection))
+
     def background(self, work: Coroutine[None, None, None]) -> None:
         """Run something to its end, whatever becomes of the connection."""
         task = asyncio.create_task(work)
@@ -186,6 +190,14 @@ class NativePlane:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a connection's task failed", exc_info=error)
+
+    def _others(self, connection: NativeConnection) -> list[NativeConnection]:
+        """Connections of the same client that are past their Hello, and not for pairing."""
+        return [
+            other
+            for other in self._connections
+            if other is not connection and other.client_id == connection.client_id and other.hello is not None
+        ]
 
     def _accept(self, transport: QuicTransport) -> NativeConnection:
         connection = NativeConnection(self, transport)
@@ -228,9 +240,8 @@ class NativePlane:
             connection.close(refusal.code, refusal.reason)
             return
         self._endpoint.known(connection.transport)
-        for older in self.connections:
-            if older is not connection and older.client_id == connection.client_id and older.session is not None:
-                older.close(CloseCode.SUPERSEDED)
+        for older in self._others(connection):
+            older.close(CloseCode.SUPERSEDED)
         name = device.name if device is not None else connection.label
         self.background(self._set_up(connection, hello, welcome, access, name))
 
@@ -241,7 +252,8 @@ class NativePlane:
         try:
             session = await self._session_for(connection, hello, welcome, name)
             if connection.over:
-                await self._abandon(session)
+                if session.state is State.ADMITTED and not self.has_successor(connection):
+                    await session.end(EndReason.CLIENT_LOST)
                 return
             data = DataSocket(self.settings.address, connection.address, self.settings.data_ports)
         except SessionRefused as error:
@@ -281,11 +293,6 @@ class NativePlane:
             mode=display_mode(Mode(welcome.width, welcome.height, welcome.refresh_hz)),
             channels=welcome.audio_channels,
         )
-
-    async def _abandon(self, session: Session) -> None:
-        """A session whose client left before its Welcome: one that never streamed is of no use to anybody."""
-        if session.state is State.ADMITTED:
-            await session.end(EndReason.CLIENT_LOST)
 
     def _app(self, launch_id: str | None) -> App | None:
         """The app that a launch id means; unknown ones are ignored (§4.2)."""

@@ -14,7 +14,18 @@ import msgspec
 from punktfunk.host.doctor.check import Check, Context, Outcome, fail, ok, skip, warn
 from punktfunk.host.doctor.child import run_python
 
-_MODULES = ("pixelflux", "pcmflux", "av", "cryptography", "OpenSSL", "numpy", "msgspec", "zeroconf")
+_MODULES = (
+    "pixelflux",
+    "pcmflux",
+    "av",
+    "cryptography",
+    "OpenSSL",
+    "numpy",
+    "msgspec",
+    "zeroconf",
+    "aioquic",
+    "spake2",
+)
 _IMPORT_EACH = """
 import importlib, json, sys
 result = {}
