@@ -15,16 +15,8 @@ from punktfunk.host.doctor.check import Check, Context, Outcome, fail, ok, skip,
 from punktfunk.host.doctor.child import run_python
 
 _MODULES = (
-    "pixelflux",
-    "pcmflux",
-    "av",
-    "cryptography",
-    "OpenSSL",
-    "numpy",
-    "msgspec",
-    "zeroconf",
-    "aioquic",
-    "spake2",
+    *("pixelflux", "pcmflux", "av", "cryptography", "OpenSSL", "numpy", "msgspec", "zeroconf"),
+    *("aioquic", "spake2"),
 )
 _IMPORT_EACH = """
 import importlib, json, sys
