@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from punktfunk.cli import config, devices, doctor, knocks, openapi, pair, serve, sessions, version
+from punktfunk.cli import config, devices, doctor, knocks, openapi, pair, serve, sessions, setup, version
 from punktfunk.cli.output import EXIT_CODES, Example, examples
 
 app = typer.Typer(
@@ -38,6 +38,7 @@ openapi.register(app)
 app.add_typer(devices.app)
 app.add_typer(sessions.app)
 app.add_typer(config.app)
+app.add_typer(setup.app)
 
 
 def main() -> None:

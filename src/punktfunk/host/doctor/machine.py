@@ -62,7 +62,7 @@ async def devices(context: Context) -> Outcome:
     if not bad:
         return ok("/dev/uinput and /dev/uhid can be opened")
     words = ", ".join(f"/dev/{name} {state}" for name, state in bad.items())
-    fix = "sudo modprobe uinput uhid, and install packaging/udev/60-punktfunk.rules for access without root"
+    fix = "sudo modprobe -a uinput uhid; for access without root: sudo punktfunk-host setup input"
     return warn(f"gamepads will not work: {words}; keyboard, mouse and touch do", fix)
 
 
