@@ -11,7 +11,19 @@ import sys
 
 import typer
 
-from punktfunk.cli import config, devices, doctor, knocks, openapi, pair, serve, sessions, setup, version
+from punktfunk.cli import (
+    config,
+    devices,
+    doctor,
+    knocks,
+    native_listener,
+    openapi,
+    pair,
+    serve,
+    sessions,
+    setup,
+    version,
+)
 from punktfunk.cli.output import EXIT_CODES, Example, examples
 
 app = typer.Typer(
@@ -33,6 +45,7 @@ serve.register(app)
 doctor.register(app)
 pair.register(app)
 knocks.register(app)
+native_listener.register(app)
 version.register(app)
 openapi.register(app)
 app.add_typer(devices.app)

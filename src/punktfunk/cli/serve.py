@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -89,11 +90,17 @@ def serve(
     given = locals()
     flags = {key: (flag, given[parameter]) for parameter, (flag, key) in _FLAGS.items() if given[parameter] is not None}
     flags |= dict(_parse_set(text) for text in more or [])
-    raise typer.Exit(_run(settings_or_exit(config, flags)))
+    raise typer.Exit(run_host(settings_or_exit(config, flags), _serve))
 
 
-def _run(loaded: LoadedSettings) -> int:
-    """Run the host; what a person can mend ends the command with a sentence."""
+def _serve(loaded: LoadedSettings) -> int:
+    from punktfunk.host import app
+
+    return app.run(loaded)
+
+
+def run_host(loaded: LoadedSettings, run: Callable[[LoadedSettings], int]) -> int:
+    """Run a host; what a person can mend ends the command with a sentence."""
     settings = loaded.settings
     from punktfunk.host import logs
     from punktfunk.host.control_socket import ControlError, HostAlreadyRunning
@@ -103,7 +110,7 @@ def _run(loaded: LoadedSettings) -> int:
     from punktfunk.host import app as host
 
     try:
-        return host.run(loaded)
+        return run(loaded)
     except HostAlreadyRunning as error:
         fail(str(error), ALREADY_RUNNING)
     except (ControlError, PathError, host.HostError) as error:

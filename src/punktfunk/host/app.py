@@ -63,6 +63,8 @@ class Host:
         self._loaded = loaded
         self._settings = loaded.settings
         self.environment: Mapping[str, str] = os.environ.copy()
+        self.frames = 0
+        """Frames after which a punktfunk/1 session ends, for tests; 0 = never."""
         self._stop = asyncio.Event()
         self._exits = contextlib.AsyncExitStack()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -147,7 +149,9 @@ class Host:
         self._greet()
 
     async def _start_native(self, pool: WorkerPool) -> None:
-        plane = await make_native_plane(self._settings, self.video, self.desktop.kind, self.store, self.sessions)
+        plane = await make_native_plane(
+            self._settings, self.video, self.desktop.kind, self.store, self.sessions, frames=self.frames
+        )
         await plane.start()
         self.native = plane
         self._exits.push_async_callback(plane.close)
@@ -251,10 +255,10 @@ class Host:
             show_setup_link(self.management.setup_link, sys.stderr, self._settings.log.format)
 
 
-def run(loaded: LoadedSettings) -> int:
+def run(loaded: LoadedSettings, make: Callable[[LoadedSettings], Host] = Host) -> int:
     """Run the host until it is stopped; the exit status. Raises what ``cli.serve`` explains."""
     try:
-        return asyncio.run(Host(loaded).run())
+        return asyncio.run(make(loaded).run())
     except (DesktopError, IdentityError, ManagementError, RuntimeDirError, TrustError) as error:
         raise HostError(str(error)) from error
 

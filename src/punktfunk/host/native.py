@@ -31,9 +31,15 @@ _CLIPBOARD_PROGRAMS = ("wl-copy", "wl-paste")
 
 
 async def make_native_plane(
-    settings: Settings, video: VideoFacts, display_kind: str, store: DeviceStore, sessions: SessionManager
+    settings: Settings,
+    video: VideoFacts,
+    display_kind: str,
+    store: DeviceStore,
+    sessions: SessionManager,
+    *,
+    frames: int = 0,
 ) -> NativePlane:
-    """The plane, not yet started. Raises IdentityError."""
+    """The plane, not yet started; with ``frames`` each session ends after so many. Raises IdentityError."""
     native = settings.native
     clipboard = clipboard_state(display_kind, allowed=native.clipboard)
     codecs = VideoCodec.NONE
@@ -63,7 +69,7 @@ async def make_native_plane(
         pinned_fec=None if percent < 0 else percent,
         reference_invalidation=video.reference_invalidation,
         clipboard=clipboard,
-        microphone=native.microphone,
+        frames=frames,
     )
     return NativePlane(
         settings=plane_settings,

@@ -36,7 +36,7 @@ _CODECS = {VideoCodec.H264: Codec.H264, VideoCodec.HEVC: Codec.HEVC, VideoCodec.
 class SessionFacts:
     """What neither Hello nor the host's offer says: the data port that is bound, what the kernel knows of the route,
     the erasure code at hand, and how the encoder and the desktop's clipboard are. ``pinned_fec`` switches adaptation
-    off. ``wall_offset_ns`` as in NativeTransport."""
+    off. ``wall_offset_ns`` and ``frames`` as in NativeTransport."""
 
     data_port: int
     ipv6: bool
@@ -47,6 +47,7 @@ class SessionFacts:
     reference_invalidation: bool = False
     clipboard: ClipReason = ClipReason.UNAVAILABLE
     max_bitrate_kbps: int = DEFAULT_BITRATE_KBPS
+    frames: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ def agree(negotiated: Welcome, hello: Hello, access: Access, facts: SessionFacts
         fec_scheme=facts.fec_scheme,
         max_data_shards=GF8_DATA_SHARDS if gf8 else GF16_DATA_SHARDS,
         host_caps2=_host_caps2(hello),
+        frames=facts.frames,
     )
     mode = Mode(welcome.width, welcome.height, welcome.refresh_hz)
     parts = SessionParts(
@@ -129,6 +131,7 @@ def _transport(welcome: Welcome, hello: Hello, facts: SessionFacts) -> NativeTra
         wall_offset_ns=facts.wall_offset_ns,
         host_timing=VideoCaps.HOST_TIMING in hello.video_caps,
         redundant_audio=HostCaps.AUDIO_RED in welcome.host_caps,
+        frames=facts.frames,
     )
 
 

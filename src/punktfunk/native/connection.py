@@ -209,6 +209,11 @@ class NativeConnection:
         if self._core is not None:
             self._core.frame_sent(frame_index, self._loop.time(), keyframe=keyframe, anchor=not keyframe)
 
+    def frames_over(self) -> None:
+        """The test stream is over, and its session with it."""
+        if self.session is not None:
+            self._owner.background(self.session.end(EndReason.ENDED_BY_OPERATOR))
+
     def probe_finished(self, result: ProbeResult) -> None:
         """The burst is over."""
         if self._core is not None:

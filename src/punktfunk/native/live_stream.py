@@ -19,6 +19,7 @@ from punktfunk.native.modes import Mode
 from punktfunk.native.plane_messages import (
     Command,
     FrameSent,
+    LastFrameSent,
     ProbeDone,
     RunProbe,
     SendDatagram,
@@ -51,6 +52,10 @@ class StreamListener(Protocol):
 
     def frame_sent(self, frame_index: int, *, keyframe: bool) -> None:
         """A keyframe, or the first clean frame after an invalidation, has left."""
+        ...
+
+    def frames_over(self) -> None:
+        """The stream has had its number of frames."""
         ...
 
     def probe_finished(self, result: ProbeResult) -> None:
@@ -214,6 +219,8 @@ class LiveStream:
                 self._listener.datagram_ready(datagram)
             case FrameSent(frame_index=index, keyframe=keyframe):
                 self._listener.frame_sent(index, keyframe=keyframe)
+            case LastFrameSent():
+                self._listener.frames_over()
             case ProbeDone() as done:
                 self._listener.probe_finished(
                     ProbeResult(done.bytes_sent, done.access_units, done.duration_ms, done.packets, done.dropped)

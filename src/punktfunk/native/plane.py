@@ -45,7 +45,8 @@ SOCKET_BUFFER_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class PlaneSettings:
-    """``open_access`` lets every device in and remembers it; ``data_ports`` None: any port for video."""
+    """``open_access`` lets every device in and remembers it; ``data_ports`` None: any port for video. ``frames``: end
+    each session after so many, for tests."""
 
     address: str
     port: int
@@ -55,7 +56,7 @@ class PlaneSettings:
     pinned_fec: int | None = None
     reference_invalidation: bool = False
     clipboard: ClipReason = ClipReason.UNAVAILABLE
-    microphone: bool = True
+    frames: int = 0
 
 
 class NativePlane:
@@ -272,6 +273,7 @@ class NativePlane:
             self.settings.reference_invalidation,
             self.settings.clipboard,
             self._offer.max_bitrate_kbps,
+            self.settings.frames,
         )
         connection.admit(session, agree(welcome, hello, access, facts), data)
 

@@ -22,6 +22,8 @@ class NativeTransport(msgspec.Struct, frozen=True):
     wall_offset_ns: int
     host_timing: bool
     redundant_audio: bool
+    frames: int = 0
+    """Stop after so many; 0 = never."""
 
 
 class _Message(msgspec.Struct, frozen=True, tag=True):
@@ -73,7 +75,11 @@ class ProbeDone(_Message, frozen=True, tag=True):
     dropped: int
 
 
-Report = SendDatagram | FrameSent | ProbeDone
+class LastFrameSent(_Message, frozen=True, tag=True):
+    """The stream has had its number of frames."""
+
+
+Report = SendDatagram | FrameSent | ProbeDone | LastFrameSent
 
 encode = msgspec.msgpack.Encoder().encode
 decode_command = msgspec.msgpack.Decoder(Command).decode

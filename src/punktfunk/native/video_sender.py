@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from punktfunk.media.frames import EncodedFrame, FrameKind
 from punktfunk.native.numbers import VideoNumbers
 from punktfunk.native.packetizer import FrameTag, OutgoingFrame, VideoPacketizer
-from punktfunk.native.plane_messages import FrameSent, ProbeDone, Report, SendDatagram
+from punktfunk.native.plane_messages import FrameSent, LastFrameSent, ProbeDone, Report, SendDatagram
 from punktfunk.native.speed_test import ProbeBurst
 from punktfunk.wire.latency import LatencyWindow
 from punktfunk.wire.pacing import schedule
@@ -55,6 +55,7 @@ class NativeVideoSender:
         *,
         wall_offset_ns: int = 0,
         host_timing: bool = False,
+        frames: int = 0,
         clock: Callable[[], int] = time.monotonic_ns,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -66,6 +67,7 @@ class NativeVideoSender:
         self._report = report
         self._wall_offset_ns = wall_offset_ns
         self._host_timing = host_timing
+        self._frames = frames
         self._clock = clock
         self._sleep = sleep
         self._sending = threading.Lock()
@@ -157,6 +159,9 @@ class NativeVideoSender:
             self._report(FrameSent(index, frame.kind is FrameKind.KEY))
         if self._host_timing:
             self._report(SendDatagram(encode_datagram(_timing(frame, pts_ns, done_ns))))
+        if self._frames and index + 1 >= self._frames:
+            self._open = False
+            self._report(LastFrameSent())
         return index
 
     def _next_pts(self, capture_ns: int) -> int:

@@ -65,6 +65,7 @@ class NativeMedia:
             report,
             wall_offset_ns=transport.wall_offset_ns,
             host_timing=transport.host_timing,
+            frames=transport.frames,
         )
         audio = NativeAudioSender(
             AudioNumbers(setup.numbers[_AUDIO_NUMBERS_OFFSET:]),
