@@ -30,6 +30,7 @@ class Seat:
         self.relative = False
         """Whether motion is sent as such, for games that grab the pointer; else as positions."""
         self._sender = sender
+        self._down: set[int] = set()
         self._keys: set[int] = set()
         self._buttons: set[int] = set()
         self._dx = self._dy = 0
@@ -39,8 +40,10 @@ class Seat:
 
     def key(self, usage: int, pressed: bool) -> Shortcut | None:
         """A key by its HID usage; a shortcut is returned instead of sent. Repeats are left to the host."""
-        if pressed and usage in _SHORTCUTS and all(self._keys & group for group in (_CTRL, _SHIFT, _ALT)):
-            self.release()
+        (self._down.add if pressed else self._down.discard)(usage)
+        if pressed and usage in _SHORTCUTS and all(self._down & group for group in (_CTRL, _SHIFT, _ALT)):
+            # The host must not see the rest of it; the modifiers stay down here, for the next shortcut.
+            self._let_go()
             return _SHORTCUTS[usage]
         code = HID_USAGE_TO_VIRTUAL_KEY.get(usage)
         if code is not None and (usage in self._keys) != pressed:
@@ -83,6 +86,10 @@ class Seat:
 
     def release(self) -> None:
         """Let go of everything that is held: the window lost the keyboard, or the session ends."""
+        self._down.clear()
+        self._let_go()
+
+    def _let_go(self) -> None:
         for usage in sorted(self._keys):
             self._sender.key(HID_USAGE_TO_VIRTUAL_KEY[usage], False)
         for number in sorted(self._buttons):

@@ -67,6 +67,16 @@ def test_shortcuts_stay_here_and_leave_nothing_held(hands: Hands, shortcut: Shor
     assert hands.sent() == []
 
 
+def test_one_shortcut_after_the_other(hands: Hands) -> None:
+    for usage in (CTRL, SHIFT, ALT):
+        hands.seat.key(usage, True)
+    assert hands.seat.key(Shortcut.STATISTICS.value, True) is Shortcut.STATISTICS
+    hands.seat.key(Shortcut.STATISTICS.value, False)
+    assert hands.seat.key(Shortcut.QUIT.value, True) is Shortcut.QUIT
+    hands.seat.release()
+    assert hands.seat.key(Shortcut.QUIT.value, True) is None
+
+
 def test_motion_is_gathered(hands: Hands) -> None:
     for x in range(100):
         hands.seat.motion(1, 0, x, 50, 1280, 720)
