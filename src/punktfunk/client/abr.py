@@ -244,7 +244,7 @@ class BitrateController:
         """The most video that the known limits allow."""
         if self._ceiling_wire is None:
             return float(self._negotiated_kbps)
-        video = self._knee.limit(self._ceiling_wire, now) / self._factor
+        video = max(FLOOR_KBPS, self._knee.limit(self._ceiling_wire, now) / self._factor)
         return min(self._host_cap.limit(video, now), float(MAX_BITRATE_KBPS))
 
     def _explore(self, cap: float, now: float) -> int | None:

@@ -142,3 +142,19 @@ def test_slow_decoder_lowers_the_rate() -> None:
 
 if __name__ == "__main__":
     GOLDEN.write_text(json.dumps({s.name: row(run(s)) for s in SCENARIOS}, indent=1) + "\n")
+
+
+def test_a_path_that_was_cut_off_is_not_left_below_the_floor() -> None:
+    controller, now = settled(probe_kbps=20_000)
+    asked = []
+    for step in range(400):
+        now += 0.05
+        stuck = 40 <= step < 80
+        kbps = controller.frame(400.0 if stuck else 5.0, 100, now)
+        if kbps is None and step % 15 == 14:
+            kbps = controller.window(window(100, delay_ms=400.0 if stuck else 5.0), now)
+        if kbps is not None:
+            asked.append(kbps)
+            controller.bitrate_changed(kbps, now)
+    assert asked
+    assert min(asked) >= FLOOR_KBPS
