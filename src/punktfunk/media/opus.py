@@ -36,7 +36,8 @@ def bundled_library(package: str, pattern: str) -> str | None:
 
 
 @functools.cache
-def _libopus() -> ctypes.CDLL:
+def libopus() -> ctypes.CDLL:
+    """The library with its functions declared; raises OpusError when there is none. Stays loaded."""
     path = bundled_library("av", "libopus-*.so*") or ctypes.util.find_library("opus")
     if path is None:
         raise OpusError("libopus is missing; install libopus0")
@@ -62,6 +63,18 @@ def _libopus() -> ctypes.CDLL:
     ]
     library.opus_multistream_encode_float.restype = ctypes.c_int32
     library.opus_strerror.restype = ctypes.c_char_p
+    library.opus_decoder_create.restype = ctypes.c_void_p
+    library.opus_decoder_create.argtypes = [ctypes.c_int32, ctypes.c_int, ctypes.POINTER(ctypes.c_int)]
+    library.opus_decode.argtypes = [
+        ctypes.c_void_p,
+        ctypes.c_char_p,
+        ctypes.c_int32,
+        ctypes.c_void_p,
+        ctypes.c_int,
+        ctypes.c_int,
+    ]
+    library.opus_decoder_destroy.argtypes = [ctypes.c_void_p]
+    library.opus_decoder_destroy.restype = None
     return library
 
 
@@ -72,7 +85,7 @@ class OpusEncoder:
         """Raises OpusError when the layout is not one that Opus has."""
         if len(plan.mapping) != plan.channels or not all(0 <= entry <= 255 for entry in plan.mapping):
             raise OpusError(f"mapping {plan.mapping} does not fit {plan.channels} channels")
-        self._lib = _libopus()
+        self._lib = libopus()
         self._handle: int | None = None
         error = ctypes.c_int()
         self._handle = self._lib.opus_multistream_encoder_create(

@@ -45,7 +45,8 @@ class _BufferAttr(ctypes.Structure):
 
 
 @functools.cache
-def _libpulse() -> ctypes.CDLL:
+def libpulse() -> ctypes.CDLL:
+    """The library with its functions declared; raises PulseError when there is none. Stays loaded."""
     path = bundled_library("pcmflux", "libpulse-*.so*") or ctypes.util.find_library("pulse")
     if path is None:
         raise PulseError("libpulse is missing; install libpulse0")
@@ -85,7 +86,7 @@ class PulseRecorder:
 
     def __init__(self, server: str, source: str, channels: int, fragment_ms: int) -> None:
         """Connect within a second, or raise PulseError. ``channels`` is 2, 6 or 8, in the order of AudioPlan."""
-        self._lib = _libpulse()
+        self._lib = libpulse()
         self._frame_bytes = 4 * channels
         self._stream: int | None = None
         self._loop = self._lib.pa_mainloop_new()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
-import functools
 
-from punktfunk.media.opus import SAMPLE_RATE_HZ, OpusError, bundled_library
+from punktfunk.media.opus import SAMPLE_RATE_HZ, OpusError, libopus
 
 MAX_PACKET_SAMPLES = 5760
 """120 ms, the most that one Opus packet holds."""
@@ -30,27 +28,12 @@ def packet_samples(payload: bytes) -> int:
     return samples if samples <= MAX_PACKET_SAMPLES else 0
 
 
-@functools.cache
-def _libopus() -> ctypes.CDLL:
-    path = bundled_library("av", "libopus-*.so*") or ctypes.util.find_library("opus")
-    if path is None:
-        raise OpusError("libopus is missing; install libopus0")
-    library = ctypes.CDLL(path)
-    pointer, integer = ctypes.c_void_p, ctypes.c_int
-    library.opus_decoder_create.restype = pointer
-    library.opus_decoder_create.argtypes = [ctypes.c_int32, integer, ctypes.POINTER(integer)]
-    library.opus_decode.argtypes = [pointer, ctypes.c_char_p, ctypes.c_int32, pointer, integer, integer]
-    library.opus_decoder_destroy.argtypes = [pointer]
-    library.opus_decoder_destroy.restype = None
-    return library
-
-
 class VoiceDecoder:
     """Opus packets of any length and channel count in, mono 16-bit samples at 48 kHz out."""
 
     def __init__(self) -> None:
         """Raises OpusError without libopus."""
-        self._lib = _libopus()
+        self._lib = libopus()
         self._output = (ctypes.c_int16 * MAX_PACKET_SAMPLES)()
         error = ctypes.c_int()
         self._handle: int | None = self._lib.opus_decoder_create(SAMPLE_RATE_HZ, 1, ctypes.byref(error))

@@ -22,7 +22,7 @@ from punktfunk.session.identity import UserIdentity
 from punktfunk.session.process_output import log_output
 
 MARKER = "PUNKTFUNK_TREE"
-"""Environment variable that every process of a tree inherits: ``HOST_PID-HOST_START_TICKS-RANDOM``."""
+"""Environment variable that every process of a tree inherits: ``HOST_MARK-RANDOM``, see `host_mark`."""
 _MAX_STATUS_BYTES = 4096
 _SPAWN_TIMEOUT_S = 10.0
 _STOP_MARGIN_S = 1.0
@@ -228,14 +228,19 @@ def _user_spec(user: UserIdentity | None) -> dict[str, object] | None:
 
 
 def host_mark(pid: int) -> str:
-    """A name for a running host that no later process can have: ``PID-START_TICKS``."""
-    return f"{pid}-{_start_ticks(pid)}"
+    """A name for a running host that no later process can have: ``PID-START_TICKS-PID_NAMESPACE``."""
+    return f"{pid}-{_start_ticks(pid)}-{_pid_namespace()}"
 
 
 def host_is_alive(mark: str) -> bool:
-    """Whether the host that ``host_mark`` named still runs."""
-    pid = mark.partition("-")[0]
-    return pid.isdecimal() and host_mark(int(pid)) == mark
+    """Whether the host that ``host_mark`` named still runs, as far as can be told: one in a container of its own, whose
+    process ids mean nothing here, counts as running."""
+    pid, namespace = mark.partition("-")[0], mark.rpartition("-")[2]
+    return namespace != str(_pid_namespace()) or (pid.isdecimal() and host_mark(int(pid)) == mark)
+
+
+def _pid_namespace() -> int:
+    return os.stat("/proc/self/ns/pid").st_ino
 
 
 def _start_ticks(pid: int) -> int:

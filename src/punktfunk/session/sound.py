@@ -21,7 +21,7 @@ _CHANNEL_MAPS = {
     8: "front-left,front-right,front-center,lfe,rear-left,rear-right,side-left,side-right",
 }
 _SINK_PREFIX = "punktfunk."
-_SINK_IN_ARGUMENTS = re.compile(r"\b(?:sink|source)_name=punktfunk\.(\d+-\d+)\.")
+_SINK_IN_ARGUMENTS = re.compile(r"\b(?:sink|source)_name=punktfunk\.(\d+-\d+-\d+)\.")
 
 logger = logging.getLogger(__name__)
 

@@ -30,7 +30,9 @@ from punktfunk.input.injector import Injector, open_injector
 from punktfunk.input.pad_hub import PadHub, open_node
 from punktfunk.media.audio import AudioCapture, ToneCapture
 from punktfunk.media.frames import OpusPacket
+from punktfunk.media.opus import OpusError, libopus
 from punktfunk.media.plan import VideoPlan
+from punktfunk.media.pulse import PulseError, libpulse
 from punktfunk.media.video_source import SourceLost, Synthetic, VideoSource, open_source
 from punktfunk.session import messages as m
 from punktfunk.session.link import LINK_VERSION, Link, LinkClosed, LinkError
@@ -318,6 +320,10 @@ def _preload() -> None:
     for module in ("fractions", "punktfunk.media.displays.pixelflux_source", "punktfunk.media.displays.synthetic"):
         with contextlib.suppress(ImportError):  # the one that is really missing is named when it is needed
             importlib.import_module(module)
+    with contextlib.suppress(OpusError):
+        libopus()
+    with contextlib.suppress(PulseError):
+        libpulse()
 
 
 def _drop_privileges(user: tuple[str, int, int] | None) -> None:

@@ -13,6 +13,7 @@ from punktfunk.gamestream.enet import (
     EnetHost,
     Received,
 )
+from punktfunk.gamestream.enet.limits import HALF_OPEN_TIMEOUT_MS
 
 HOME = ("192.0.2.1", 5000)
 ELSEWHERE = ("198.51.100.9", 6000)
@@ -78,11 +79,11 @@ def test_half_open_connection_is_forgotten(host):
     client = EnetClient()
     client.connect(0)
     host.receive(client.outbox.pop(), HOME, 0)
-    host.poll(5000)
+    host.poll(HALF_OPEN_TIMEOUT_MS)
     assert host.events() == []
-    assert host.next_timeout(5000) == 5000
-    host.datagrams_to_send(5000)
-    assert host.next_timeout(5000) is None
+    assert host.next_timeout(HALF_OPEN_TIMEOUT_MS) == HALF_OPEN_TIMEOUT_MS
+    host.datagrams_to_send(HALF_OPEN_TIMEOUT_MS)
+    assert host.next_timeout(HALF_OPEN_TIMEOUT_MS) is None
 
 
 def test_second_connection_of_a_slot_has_other_session_ids():

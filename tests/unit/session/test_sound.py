@@ -106,10 +106,12 @@ async def test_changing_channels_takes_the_sessions_own_streams_along() -> None:
 
 async def test_only_sinks_of_dead_hosts_are_stale() -> None:
     server = FakeServer()
+    gone = host_mark(999_999_999).replace("-0-", "-5-")
     server.answers_to["modules"] = (
         "1\tmodule-null-sink\tsink_name=speakers\n"
         f"2\tmodule-null-sink\tsink_name={sink('mine')} rate=48000\n"
-        "3\tmodule-null-sink\tsink_name=punktfunk.999999999-5.old rate=48000\n"
+        f"3\tmodule-null-sink\tsink_name=punktfunk.{gone}.old rate=48000\n"
+        "5\tmodule-null-sink\tsink_name=punktfunk.999999999-5-1.in_another_container rate=48000\n"
         "4\tmodule-always-sink\t\n"
         "junk\n"
     )

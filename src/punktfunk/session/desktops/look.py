@@ -72,6 +72,9 @@ def write_look(folder: Path, mode: Mode, settings: LookSettings, programs: Progr
     config += _own_command(folder, settings.command) if settings.command else _shell(folder, names, programs)
     path = folder / "sway.conf"
     path.write_text(config)
+    for file in folder.iterdir():
+        # The folder is private; what is in it must be readable to its user whatever the host's umask.
+        file.chmod(0o644)
     return path
 
 
