@@ -21,7 +21,7 @@ from tests.e2e.host_process import HostProcess, running_host
 from tests.impair.path import Impairments
 
 from punktfunk.client.connection import Mode
-from punktfunk.client.identity import new_identity
+from punktfunk.client.identity import ClientIdentity, new_identity
 from punktfunk.client.session import Options, Session, connect
 from punktfunk.client.timeline import PictureTimeline
 from punktfunk.wire.punktfunk1.enums import VideoCodec
@@ -97,7 +97,9 @@ async def relay(target: tuple[str, int], network: Impairments, seed: int) -> Asy
         await process.wait()
 
 
-async def run_case(host: HostProcess, network: Impairments, seconds: float, *, seed: int = 1) -> Result:
+async def run_case(
+    host: HostProcess, network: Impairments, seconds: float, identity: ClientIdentity, *, seed: int = 1
+) -> Result:
     """Stream for ``seconds`` over a network."""
     async with contextlib.AsyncExitStack() as stack:
         control = await stack.enter_async_context(relay(("127.0.0.1", host.native_port), network, seed))
@@ -106,8 +108,10 @@ async def run_case(host: HostProcess, network: Impairments, seconds: float, *, s
             return await stack.enter_async_context(relay(("127.0.0.1", port), network, seed + 1))
 
         options = Options(mode=Mode(1280, 720, 60), codecs=VideoCodec.H264, decode=False, data_route=route)
-        async with connect(control[0], new_identity(), options, port=control[1]) as session:
-            return await _observe(session, seconds)
+        async with connect(control[0], identity, options, port=control[1]) as session:
+            result = await _observe(session, seconds)
+        await asyncio.sleep(2 * network.delay_s + network.jitter_s)
+        return result
 
 
 async def _observe(session: Session, seconds: float) -> Result:
@@ -167,10 +171,11 @@ def main() -> None:
     columns = ("network", "shown", "stalls > 100 ms (longest)", "keyframes", "lost frames", "repaired loss", "FEC")
     columns += ("bitrate", "settled")
     print(f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|", flush=True)
+    identity = new_identity()
     with tempfile.TemporaryDirectory() as folder, noisy_host(Path(folder)) as host:
         for name, network in CASES.items():
             if arguments.only in name:
-                r = asyncio.run(run_case(host, network, arguments.seconds))
+                r = asyncio.run(run_case(host, network, arguments.seconds, identity))
                 print(
                     f"| {name} | {r.shown_share:.1%} | {r.stalls} ({r.longest_gap_ms:.0f} ms) | {r.keyframes}"
                     f" | {r.lost_frames} | {r.loss_percent:.1f} % | {r.fec_percent:.0f} %"

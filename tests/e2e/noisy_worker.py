@@ -19,15 +19,23 @@ _random = random.Random(1)
 
 
 class NoiseSource(SyntheticSource):
-    """Frames of 80 to 120 % of the average, keyframes three times as large."""
+    """Frames of 80 to 120 % of the average, keyframes three times as large. References can be invalidated, as with
+    hardware encoders and pixelflux's x264."""
+
+    _recovers = False
+
+    def invalidate(self, first_source_id: int, last_source_id: int) -> bool:
+        self._recovers = True
+        return True
 
     def _emit(self, pattern: Pattern, number: int) -> None:
         now_ns = time.monotonic_ns()
         with self._lock:
             key, self._keyframe_wanted = self._keyframe_wanted, False
+            recovery, self._recovers = self._recovers, False
             average = self._plan.bitrate_kbps * 125_000 / self._plan.mode.refresh_mhz
         size = int(average * (KEYFRAME_FACTOR if key else _random.uniform(0.8, 1.2)))
-        kind = FrameKind.KEY if key else FrameKind.DELTA
+        kind = FrameKind.KEY if key else FrameKind.RECOVERY if recovery else FrameKind.DELTA
         frame = EncodedFrame(_random.randbytes(size), kind, self._next_id, now_ns, now_ns, now_ns)
         self._next_id += 1
         if self._on_frame is not None:
@@ -35,6 +43,6 @@ class NoiseSource(SyntheticSource):
 
 
 if __name__ == "__main__":
-    for name in ("_begin", "_emit"):
+    for name in ("_recovers", "invalidate", "_emit"):
         setattr(SyntheticSource, name, getattr(NoiseSource, name))
     sys.exit(run_worker(NativeMedia()))

@@ -13,7 +13,7 @@ from typing import Protocol, cast
 from aioquic.asyncio.protocol import QuicConnectionProtocol
 from aioquic.quic import events
 from aioquic.quic.configuration import QuicConfiguration
-from aioquic.quic.connection import QuicConnection
+from aioquic.quic.connection import NetworkAddress, QuicConnection
 from cryptography import x509
 
 from punktfunk.client.errors import (
@@ -39,6 +39,8 @@ MAX_WAITING_PAYLOADS = 64
 MAX_WAITING_DATAGRAMS = 64
 """Datagrams not yet sent; the oldest gives way."""
 MAX_PEER_STREAMS = 8
+CLOSE_COPIES = 3
+CLOSE_SPACING_S = 0.015
 _MAX_DATAGRAM_FRAME_BYTES = 65_536
 
 
@@ -157,12 +159,24 @@ class Endpoint(QuicConnectionProtocol):
     async def shut(self, code: int = CloseCode.DONE, reason: str = "") -> None:
         """Close with an application code and free the socket; safe to repeat."""
         if self.closed_error is None:
-            self.close(error_code=code, reason_phrase=reason)
+            self._quic.close(error_code=code, reason_phrase=reason)
+            farewell = self._quic.datagrams_to_send(now=self._loop.time())
             self._end(closed(code, reason))
+            await self._send_copies(farewell)
         if self._keep_alive is not None:
             self._keep_alive.cancel()
         if self._transport is not None:
             self._transport.close()
+
+    async def _send_copies(self, datagrams: list[tuple[bytes, NetworkAddress]]) -> None:
+        # Nothing repeats a close that is lost on its way; the host would wait until the connection is idle.
+        transport = self._transport
+        if transport is None:
+            return
+        for _ in range(CLOSE_COPIES):
+            for data, address in datagrams:
+                transport.sendto(data, address)
+            await asyncio.sleep(CLOSE_SPACING_S)
 
     def quic_event_received(self, event: events.QuicEvent) -> None:
         """See aioquic."""

@@ -27,7 +27,7 @@ _SET_BITRATE, _SET_INBAND_FEC, _SET_PACKET_LOSS = 4002, 4012, 4014
 
 
 @functools.cache
-def _libopus() -> ctypes.CDLL:
+def libopus() -> ctypes.CDLL:
     path = bundled_library("av", "libopus-*.so*") or ctypes.util.find_library("opus")
     if path is None:
         raise OpusError("libopus is missing; install libopus0")
@@ -55,7 +55,7 @@ class OpusDecoder:
         if channels not in LAYOUTS:
             raise OpusError(f"no layout has {channels} channels")
         self.channels = channels
-        self._lib = _libopus()
+        self._lib = libopus()
         self._samples = 240
         self._output = (ctypes.c_float * (_MAX_FRAME_SAMPLES * channels))()
         error = ctypes.c_int()
@@ -90,7 +90,7 @@ class VoiceEncoder:
     """``MICROPHONE_SAMPLES`` of mono 16-bit sound in, one packet out, with forward error correction for 10 % loss."""
 
     def __init__(self) -> None:
-        self._lib = _libopus()
+        self._lib = libopus()
         self._output = ctypes.create_string_buffer(_MAX_PACKET_BYTES)
         error = ctypes.c_int()
         self._handle: int | None = self._lib.opus_encoder_create(
