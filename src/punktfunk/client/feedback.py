@@ -44,6 +44,7 @@ class _Sums:
     since: float
     frames: int = 0
     wire_bytes: int = 0
+    delays: int = 0
     delay_ms: float = 0.0
     fec_percent: float = 0.0
     decodes: int = 0
@@ -103,6 +104,7 @@ class Feedback:
         sums.wire_bytes += wire_bytes
         sums.fec_percent += unit.fec_percent
         if delay_s is not None:
+            sums.delays += 1
             sums.delay_ms += 1000 * delay_s
             if self._controller is not None:
                 self._ask(self._controller.frame(1000 * delay_s, wire_bytes, now))
@@ -179,12 +181,12 @@ class Feedback:
         sums, self._sums = self._sums, _Sums(now)
         losses = self._window.close(now)
         self.outgoing.append(LossReport(losses.loss_ppm))
-        if self._controller is None or not sums.frames:
+        if self._controller is None or not sums.delays:
             return
         window = Window(
             loss_ppm=losses.loss_ppm - (UNRECOVERABLE_PPM if losses.dropped else 0),
             dropped_frames=losses.dropped,
-            delay_ms=sums.delay_ms / sums.frames,
+            delay_ms=sums.delay_ms / sums.delays,
             wire_kbps=sums.wire_bytes * 8 / 1000 / max(0.1, now - sums.since),
             fec_percent=sums.fec_percent / sums.frames,
             decode_ms=sums.decode_ms / max(1, sums.decodes),

@@ -268,3 +268,18 @@ def test_a_decoder_that_fails_costs_a_keyframe() -> None:
     c.feedback.decoder_failed(0.1)
     assert m.RequestKeyframe() in c.take_messages()
     assert c.feedback.holding
+
+
+def test_frames_before_the_clocks_are_compared_say_nothing_about_delay() -> None:
+    c = connection(adaptive=True)
+    late = WALL + 50_000_000
+    for n in range(45):
+        c.frame(arrival(n, KEYFRAME, received_ns=late), 0, n / 60, decoding=True)
+    c.poll(0.75, WALL)
+    compare_clocks(c, 0)
+    for window in range(1, 8):
+        for n in range(45):
+            index, at = 45 * window + n, 0.75 * window + n / 60
+            c.frame(arrival(index, KEYFRAME, received_ns=late), 0, at, decoding=True)
+        c.poll(0.75 * (window + 1), WALL)
+    assert not any(isinstance(message, m.SetBitrate) for message in c.take_messages())
