@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import spake2
+from tests.leopard import needs_leopard
 from tests.wire.native_table import CONTROL, FROM_CLIENT, FROM_HOST, HELLOS, STARTS, VECTORS, WELCOMES
 
 from punktfunk.native.numbers import VideoNumbers
@@ -114,6 +115,7 @@ def data_shards(k: int, length: int) -> list[bytes]:
     return [bytes((31 * i + 7 * b) % 256 for b in range(length)) for i in range(k)]
 
 
+@needs_leopard
 @pytest.mark.parametrize("vector", VECTORS["leopard"], ids=lambda v: f"{v['k']}+{v['m']}x{v['length']}")
 def test_leopard_parity(vector: dict[str, Any]) -> None:
     parity = leopard.encode(data_shards(vector["k"], vector["length"]), vector["m"])
@@ -143,6 +145,7 @@ def test_sealing(vector: dict[str, Any]) -> None:
     assert opener(key, role)(datagram).hex() == vector["plain"]
 
 
+@needs_leopard
 def test_whole_access_unit() -> None:
     vector = VECTORS["access_unit"]
     key = SealKey(bytes.fromhex(vector["key"]), bytes.fromhex(vector["salt"]))

@@ -5,8 +5,11 @@ from __future__ import annotations
 import random
 
 import pytest
+from tests.leopard import needs_leopard
 
 from punktfunk.wire import leopard
+
+pytestmark = needs_leopard
 
 
 @pytest.mark.parametrize(("k", "m", "length"), [(1, 1, 2), (5, 3, 66), (30, 3, 1408), (100, 50, 512), (4096, 410, 64)])
