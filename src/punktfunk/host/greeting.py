@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from punktfunk.trust.devices import PairedDevice, Plane
@@ -26,12 +30,20 @@ def greeting(host: Host, version: str, elapsed_s: float) -> Iterator[str]:
         if settings.native.open:
             yield "every device on the network is let in and remembered (native.open)"
         else:
-            yield "to pair a punktfunk client: punktfunk-host pair --native, and type the PIN into the client"
+            yield f"to pair a punktfunk client: {_program()} pair --native, and type the PIN into the client"
     if host.gamestream is None:
         yield "Moonlight clients are not let in; start with --gamestream to let them pair"
         return
     yield f"Moonlight: port {host.gamestream.ports.base} of {where}, {_paired(devices, Plane.GAMESTREAM)}"
-    yield "to pair: choose this computer in Moonlight, then give the PIN it shows: punktfunk-host pair PIN"
+    yield f"to pair: choose this computer in Moonlight, then give the PIN it shows: {_program()} pair PIN"
+
+
+def _program() -> str:
+    """How this program is called here: by its name where the shell finds it, else by the path that started it."""
+    name, started_as = "punktfunk-host", Path(sys.argv[0])
+    if shutil.which(name) or started_as.name != name:
+        return name
+    return os.path.relpath(started_as) if started_as.is_relative_to(Path.cwd()) else str(started_as)
 
 
 def _paired(devices: Iterable[PairedDevice], plane: Plane) -> str:
