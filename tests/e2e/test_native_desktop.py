@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.e2e, needs_desktop]
 needs_clipboard = pytest.mark.skipif(shutil.which("wl-copy") is None, reason="needs wl-clipboard")
 
 OPTIONS = Options(bitrate_kbps=10_000)
-ENTER = 0x0D
+ENTER, BACKSPACE, SHIFT = 0x0D, 0x08, 0xA0
 TEXT = "text/plain;charset=utf-8"
 TONE_HZ = 440
 DESKTOP_UP_S = 1.5
@@ -66,21 +66,32 @@ async def type_line(live: Session, line: str) -> None:
     live.input.key(ENTER, False)
 
 
+def press(live: Session, keys: str) -> None:
+    """Press and release keys by their virtual-key codes, which letters, digits, space and return share with ASCII."""
+    for key in keys:
+        live.input.key(ord(key), True)
+        live.input.key(ord(key), False)
+
+
+async def file_exists(path: Path, limit_s: float = 5.0) -> None:
+    deadline = time.monotonic() + limit_s
+    while not path.exists():  # noqa: ASYNC240 - a look, no wait
+        assert time.monotonic() < deadline, f"no {path}, but {sorted(p.name for p in path.parent.iterdir())}"
+        await asyncio.sleep(0.05)
+
+
 async def test_typed_text_and_keys_reach_a_program(host: HostProcess) -> None:
     async with at_the_desktop(host, "Typist") as (live, identity):
         assert HostCaps.TEXT_INPUT in live.welcome.host_caps
         target = host.folder / "typed"
         await type_line(live, f"echo 'Grüße ∞' > {target}")
         assert await file_appears(target) == "Grüße ∞\n"
-        for letter in "LS":
-            live.input.key(ord(letter), True)
-            live.input.key(ord(letter), False)
+        press(live, "LS")
         live.input.move_to(640, 360, 1280, 720)
         live.input.button(1, True)
         live.input.button(1, False)
         live.input.scroll(120)
-        live.input.key(ENTER, True)
-        live.input.key(ENTER, False)
+        press(live, "\r")
         fingerprint = identity.fingerprint.hex()[:16]
         await command(host, "devices", "access", fingerprint, "--allow", "pointer")
         await event(live, m.AccessUpdate)
@@ -109,11 +120,18 @@ async def test_leaving_and_coming_back_finds_the_desktop(host: HostProcess) -> N
     async with session(host, identity, OPTIONS, quit_host=False) as live:
         await pictures(live, 30, 20)
         await asyncio.sleep(DESKTOP_UP_S)
-        await type_line(live, "MARK=still-there")
+        await type_line(live, f"MARK=still-there; cd {host.folder}")
         await asyncio.sleep(0.3)
+        live.input.key(SHIFT, True)
+        live.input.key(ord("A"), True)
+        await asyncio.sleep(0.1)
     async with session(host, identity, OPTIONS) as live:
         await pictures(live, 10)
         target = host.folder / "returned"
+        live.input.key(BACKSPACE, True)
+        live.input.key(BACKSPACE, False)
+        press(live, "TOUCH NOTHELD\r")
+        await file_exists(host.folder / "notheld")
         await type_line(live, f"echo $MARK > {target}")
         assert await file_appears(target) == "still-there\n"
 

@@ -1,0 +1,26 @@
+"""Video datagrams follow the path's MTU."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+
+def own_network_is_possible() -> bool:
+    """Whether this user may make a network namespace."""
+    if not all(map(shutil.which, ("unshare", "ip"))):
+        return False
+    return subprocess.run(["unshare", "--net", "true"], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.skipif(not own_network_is_possible(), reason="needs unshare --net and ip")
+def test_a_path_that_narrows_under_a_stream(tmp_path: Path) -> None:
+    command = ["unshare", "--net", sys.executable, "-m", "tests.e2e.native_mtu_scene", str(tmp_path)]
+    scene = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+    assert scene.returncode == 0, scene.stdout[-3000:] + scene.stderr[-3000:]
