@@ -1,0 +1,1 @@
+export const settingsDe: Readonly<Record<string, string>> = {};
