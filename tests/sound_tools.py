@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from punktfunk.media.opus import _libopus
+from punktfunk.media.opus import libopus
 from punktfunk.media.plan import AudioPlan
 
 Samples = npt.NDArray[np.float32]
@@ -17,7 +17,7 @@ Samples = npt.NDArray[np.float32]
 
 def decode(plan: AudioPlan, packets: Sequence[bytes]) -> Samples:
     """Channels x samples. libopus itself, because FFmpeg reorders the channels of a layout given by the caller."""
-    library = _libopus()
+    library = libopus()
     library.opus_multistream_decoder_create.restype = ctypes.c_void_p
     error = ctypes.c_int()
     decoder = ctypes.c_void_p(
