@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.conformance.moonlight.client import MoonlightClient
 from tests.conformance.moonlight.errors import HttpFailed, PairingFailed
 from tests.conformance.moonlight.identity import Identity
@@ -31,6 +30,11 @@ TIMING = ("timing.",)
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostProcess]:
     with running_host(tmp_path_factory.mktemp("host"), "--display", "synthetic") as running:
         yield running
+
+
+def running(pids: set[int]) -> set[int]:
+    """Those that still exist."""
+    return {pid for pid in pids if Path(f"/proc/{pid}").exists()}
 
 
 def workers(host: HostProcess) -> list[int]:
@@ -258,7 +262,7 @@ async def test_stopping_the_host_says_goodbye_and_leaves_nothing(tmp_path: Path)
             children = host.descendants()
             assert await asyncio.to_thread(host.stop) == 0
             assert await stream.wait_ended(5) == 0
-            assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
+            assert not running(children)
     assert "Traceback" not in host.log()
 
 
@@ -270,7 +274,7 @@ async def test_a_killed_host_leaves_nothing_and_the_next_start_is_clean(tmp_path
             children = descendants_of(host.process.pid)  # type: ignore[union-attr]
             assert children
             host.kill()
-            await eventually(lambda: not [pid for pid in children if Path(f"/proc/{pid}").exists()])
+            await eventually(lambda: not running(children))
             await stream.vanish()
             host.start()
             assert (await client.serverinfo(https=True)).paired

@@ -81,7 +81,11 @@ def host(tmp_path, monkeypatch):
         (["status"], GetStatus(), "tower: process 7, up 1 h, punktfunk not let in, Moonlight on port 47989"),
         (["pair", "--list"], ListPending(), "a1       phone  10.0.0.2  3 s"),
         (["pair", "1234", "--name", "x"], SubmitPin(pin="1234", name="x"), "phone is paired."),
-        (["devices", "list"], ListDevices(), "d1      phone  gamestream  unknown  yes        all  never  abababababababab"),
+        (
+            ["devices", "list"],
+            ListDevices(),
+            "d1      phone  gamestream  unknown  yes        all  never  abababababababab",
+        ),
         (["devices", "rename", "d1", "tablet"], RenameDevice(device="d1", name="tablet"), "d1 is called tablet now."),
         (["devices", "remove", "phone"], RemoveDevice(device="phone"), "phone is unpaired."),
         (["sessions", "list"], ListSessions(), "1        phone   Desktop"),

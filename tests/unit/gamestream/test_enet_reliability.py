@@ -4,7 +4,7 @@ import random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.gamestream.enet_client import EnetClient, connected_pair, exchange
+from tests.unit.gamestream.enet_client import connected_pair, exchange
 
 from punktfunk.gamestream.enet import EnetHost, Received
 from punktfunk.gamestream.enet.incoming import Budget, IncomingChannel
