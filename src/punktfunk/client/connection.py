@@ -87,7 +87,7 @@ class Connection:
         self.receiver = receiver
         self.clock = ClockSync(now)
         self.latencies = StageLatencies()
-        self.feedback = Feedback(receiver.reassembler.statistics, welcome.bitrate_kbps, now, adaptive=adaptive)
+        self.feedback = Feedback(receiver, welcome.bitrate_kbps, now, adaptive=adaptive)
         self.audio = AudioOrder()
         self.cursor_shapes: dict[int, m.CursorShape] = {}
         self.messages: list[m.ControlMessage] = []

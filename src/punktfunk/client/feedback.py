@@ -12,7 +12,8 @@ from punktfunk.client.abr_signals import Window
 from punktfunk.client.jump_to_live import JumpToLive
 from punktfunk.client.loss_recovery import LossRecovery, Request
 from punktfunk.client.loss_window import UNRECOVERABLE_PPM, LossWindow
-from punktfunk.client.reassembly import AccessUnit, ReassemblyStatistics
+from punktfunk.client.reassembly import AccessUnit
+from punktfunk.client.receiver import VideoReceiver
 from punktfunk.wire.punktfunk1.messages import (
     BitrateChanged,
     ControlMessage,
@@ -22,6 +23,13 @@ from punktfunk.wire.punktfunk1.messages import (
     SetBitrate,
 )
 from punktfunk.wire.punktfunk1.video import FrameFlags
+
+MAX_REPAIRABLE_PPM = 150_000
+"""More is a path too narrow for the stream: the parity that a host would add on such a report makes that worse."""
+
+UNKNOWN_DELAY_MS = 1000.0
+"""For the bitrate controller while no frame has arrived. It looks at differences from the least, so a large one is
+forgotten with the first frame."""
 
 
 @dataclass(slots=True)
@@ -43,7 +51,6 @@ class _Sums:
 
     since: float
     frames: int = 0
-    wire_bytes: int = 0
     delays: int = 0
     delay_ms: float = 0.0
     fec_percent: float = 0.0
@@ -53,6 +60,24 @@ class _Sums:
     encode_ms: float = 0.0
     keyframe_requests: int = 0
     flushed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """The receiver's counters when a window began. Unlike the recovered shards, packet numbers also tell what was lost
+    of frames that never became whole."""
+
+    sent: int
+    arrived: int
+    video_bytes: int
+
+    @classmethod
+    def of(cls, receiver: VideoReceiver) -> _Counts:
+        return cls(receiver.sent_packets, receiver.packets, receiver.video_bytes)
+
+    def lost_ppm(self, before: _Counts) -> int:
+        sent, arrived = self.sent - before.sent, self.arrived - before.arrived
+        return max(0, sent - arrived) * 1_000_000 // sent if sent > 0 else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +91,22 @@ class Delivery:
 class Feedback:
     """Watches the video of one session. ``adaptive``: the client chooses the bitrate."""
 
-    def __init__(self, losses: ReassemblyStatistics, bitrate_kbps: int, now: float, *, adaptive: bool) -> None:
+    def __init__(self, receiver: VideoReceiver, bitrate_kbps: int, now: float, *, adaptive: bool) -> None:
         self.statistics = FeedbackStatistics()
         self.bitrate_kbps = bitrate_kbps
         """The rate that the host is believed to run at."""
         self.outgoing: list[ControlMessage] = []
         """Messages to send; the caller empties it."""
-        self._losses = losses
+        losses = receiver.reassembler.statistics
+        self._receiver, self._losses = receiver, losses
         self._dropped = losses.dropped
         self._recovery = LossRecovery(now)
         self._window = LossWindow(losses, now)
         self._jump = JumpToLive()
         self._controller = BitrateController(bitrate_kbps, now) if adaptive else None
         self._sums = _Sums(now)
+        self._counts = _Counts.of(receiver)
+        self._delay_ms, self._fec_percent = UNKNOWN_DELAY_MS, 0.0
         self._discard = False
         self._probing = False
 
@@ -101,7 +129,6 @@ class Feedback:
         self._send(self._recovery.delivered(unit.frame_index, unit.flags, now))
         self._watch_drops(now)
         sums.frames += 1
-        sums.wire_bytes += wire_bytes
         sums.fec_percent += unit.fec_percent
         if delay_s is not None:
             sums.delays += 1
@@ -179,16 +206,24 @@ class Feedback:
             self._restart_window(now)
             return
         sums, self._sums = self._sums, _Sums(now)
+        before, self._counts = self._counts, _Counts.of(self._receiver)
         losses = self._window.close(now)
-        self.outgoing.append(LossReport(losses.loss_ppm))
-        if self._controller is None or not sums.delays:
+        lost_ppm = self._counts.lost_ppm(before)
+        penalty = UNRECOVERABLE_PPM if losses.dropped else 0
+        repairable_ppm = lost_ppm if lost_ppm <= MAX_REPAIRABLE_PPM else 0
+        self.outgoing.append(LossReport(max(losses.loss_ppm, repairable_ppm)))
+        if self._controller is None or not losses.packets:
+            return
+        if sums.delays:
+            self._delay_ms, self._fec_percent = sums.delay_ms / sums.delays, sums.fec_percent / sums.frames
+        elif not losses.dropped:
             return
         window = Window(
-            loss_ppm=losses.loss_ppm - (UNRECOVERABLE_PPM if losses.dropped else 0),
+            loss_ppm=max(losses.loss_ppm - penalty, lost_ppm),
             dropped_frames=losses.dropped,
-            delay_ms=sums.delay_ms / sums.delays,
-            wire_kbps=sums.wire_bytes * 8 / 1000 / max(0.1, now - sums.since),
-            fec_percent=sums.fec_percent / sums.frames,
+            delay_ms=self._delay_ms,
+            wire_kbps=(self._counts.video_bytes - before.video_bytes) * 8 / 1000 / max(0.1, now - sums.since),
+            fec_percent=self._fec_percent,
             decode_ms=sums.decode_ms / max(1, sums.decodes),
             encode_ms=sums.encode_ms / max(1, sums.encodes),
             keyframe_requests=sums.keyframe_requests,
@@ -198,6 +233,7 @@ class Feedback:
 
     def _restart_window(self, now: float) -> None:
         self._window.discard(now)
+        self._counts = _Counts.of(self._receiver)
         self._sums, self._discard = _Sums(now), False
 
     def _ask(self, kbps: int | None) -> None:

@@ -125,15 +125,13 @@ class MediaReader:
     def _received(self, run: memoryview, segment_bytes: int) -> None:
         received_ns = time.time_ns()
         self.wire_bytes += len(run)
-        probe_before = self._receiver.probe.wire_bytes
         units = self._receiver.receive(run, time.monotonic(), segment_bytes)
-        self._video_bytes += len(run) - max(0, self._receiver.probe.wire_bytes - probe_before)
         if not units:
             return
-        whole_ns = time.time_ns()
+        whole_ns, video_bytes = time.time_ns(), self._receiver.video_bytes
         for unit in units:
-            self._arrivals.append(Arrival(unit, received_ns, whole_ns, self._video_bytes))
-            self._video_bytes = 0
+            self._arrivals.append(Arrival(unit, received_ns, whole_ns, video_bytes - self._video_bytes))
+            self._video_bytes = video_bytes
         if not self._woken:
             self._woken = True
             self._wake()

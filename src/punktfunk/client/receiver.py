@@ -70,6 +70,8 @@ class VideoReceiver:
         self.probe = ProbeCount()
         self.packets = 0
         """Authentic packets, each counted once; filler included."""
+        self.video_bytes = 0
+        """UDP payload of authentic packets, filler left out."""
         self.refused = 0
         """Datagrams of a wrong size, not authentic, or seen before."""
 
@@ -91,10 +93,16 @@ class VideoReceiver:
                 self.probe.add(len(plain) + OVERHEAD_BYTES - HEADER_BYTES, now)
             else:
                 self.packets += 1
+                self.video_bytes += len(plain) + OVERHEAD_BYTES - HEADER_BYTES
                 unit = add(plain)
                 if unit is not None:
                     whole.append(unit)
         return whole
+
+    @property
+    def sent_packets(self) -> int:
+        """Packets that the host has sent, as the newest one's number tells."""
+        return self._replay.highest + 1
 
     def start_probe(self) -> None:
         """Count a new speed test from zero."""

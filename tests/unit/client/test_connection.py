@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from tests.wire.native_stream import KEY
+from tests.wire.native_stream import KEY, Host
 
 from punktfunk.client.arrival import Arrival
 from punktfunk.client.connection import MAX_CURSOR_SHAPES, Connection, Mode
 from punktfunk.client.frame import Limits
+from punktfunk.client.loss_window import UNRECOVERABLE_PPM
 from punktfunk.client.reassembly import AccessUnit
 from punktfunk.client.receiver import VideoReceiver
 from punktfunk.client.rumble import RumbleLevel
@@ -283,3 +284,29 @@ def test_frames_before_the_clocks_are_compared_say_nothing_about_delay() -> None
             c.frame(arrival(index, KEYFRAME, received_ns=late), 0, at, decoding=True)
         c.poll(0.75 * (window + 1), WALL)
     assert not any(isinstance(message, m.SetBitrate) for message in c.take_messages())
+
+
+def receive(c: Connection, host: Host, frames: range, *, keep: int) -> None:
+    """Frames of ten shards and one of parity, of which ``keep`` packets arrive."""
+    for index in frames:
+        for packet in host.frame(bytes(14_000), index)[-keep:]:
+            c.receiver.receive(packet, index / 60)
+
+
+@pytest.mark.parametrize(("keep", "ppm"), [(11, 0), (10, 90_909), (5, UNRECOVERABLE_PPM)])
+def test_losses_of_frames_that_never_became_whole_count(keep: int, ppm: int) -> None:
+    c, host = connection(), Host()
+    host.packetizer.fec_percent = 10
+    receive(c, host, range(45), keep=keep)
+    c.poll(0.76, WALL)
+    (report,) = [message for message in c.take_messages() if isinstance(message, m.LossReport)]
+    assert report.loss_ppm == pytest.approx(ppm, rel=0.02)
+
+
+def test_a_path_that_lets_no_frame_through_lowers_the_bitrate() -> None:
+    c, host = connection(adaptive=True), Host()
+    host.packetizer.fec_percent = 10
+    for tenth in range(8):
+        receive(c, host, range(6 * tenth, 6 * tenth + 6), keep=5)
+        c.poll(tenth / 10 + 0.1, WALL)
+    assert [message.kbps for message in c.take_messages() if isinstance(message, m.SetBitrate)] == [14_000]
