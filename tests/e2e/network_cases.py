@@ -120,6 +120,9 @@ async def _observe(session: Session, seconds: float) -> Result:
     timeline, indices = PictureTimeline(), []
     watching = asyncio.create_task(_note_bitrates(session, begin, result))
     keyframes = lost = packets = replaced = 0
+    ending = asyncio.get_running_loop().call_later(
+        WARM_UP_S + seconds + 2, lambda: asyncio.ensure_future(session.close())
+    )
     async for unit in session.frames():
         now, s = time.monotonic(), session.statistics
         if now - begin < WARM_UP_S:
@@ -132,6 +135,7 @@ async def _observe(session: Session, seconds: float) -> Result:
             timeline.shown(now)
         if now - begin >= WARM_UP_S + seconds:
             break
+    ending.cancel()
     watching.cancel()
     timeline.end(time.monotonic())
     s = session.statistics
