@@ -20,7 +20,6 @@ from punktfunk.browser.transport import PageTransport
 from punktfunk.input.events import Feedback, Rumbled, TriggersRumbled
 from punktfunk.media.frames import Codec
 from punktfunk.media.plan import AudioPlan, Mode, VideoPlan
-from punktfunk.session.lifecycle import EndReason
 from punktfunk.session.messages import Started
 from punktfunk.session.session import Session
 from punktfunk.session.stream import Stream, StreamError, StreamSpec
@@ -56,6 +55,10 @@ class Sessions(Protocol):
         """The connection is over."""
         ...
 
+    def end_session(self, session: Session) -> None:
+        """The page wants its session to end."""
+        ...
+
 
 class PageConnection:
     """Hears one page (a ``PageListener``) and drives its stream."""
@@ -74,6 +77,7 @@ class PageConnection:
         self._video = VideoPlan(Mode(0, 0, 0))
         self._resized_to: Mode | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._starting: asyncio.Task[None] | None = None
         self._clipboard: PageClipboard | None = None
         self.session: Session | None = None
         self.stream: Stream | None = None
@@ -116,6 +120,9 @@ class PageConnection:
 
     async def close(self) -> None:
         """After ``end``: nothing of it runs any more when this returns."""
+        if self._starting is not None:
+            # A worker that is being started cannot be left half way.
+            await asyncio.wait((self._starting,))
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -150,7 +157,7 @@ class PageConnection:
                     self._in_background(self._clipboard.page_holds(text))
             case w.Leaving(end):
                 if end and self._admission.grants & Grants.LAUNCH:
-                    self._in_background(session.end(EndReason.CANCELLED))
+                    self._sessions.end_session(session)
                 else:
                     self.end("", again=True)
             case _:
@@ -167,7 +174,7 @@ class PageConnection:
             self.end(str(error), again=False)
             return
         self._input = PageInput(self._admission.grants)
-        self._in_background(self._start(self._admission, hello))
+        self._starting = self._in_background(self._start(self._admission, hello))
 
     async def _start(self, admission: Admission, hello: w.Hello) -> None:
         codec = next((c for bit, c in _CODECS if bit & hello.codecs and c in self._sessions.codecs), None)
@@ -291,10 +298,11 @@ class PageConnection:
         if not self.over:
             self._transport.send(w.encode(message))
 
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
+        return task
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

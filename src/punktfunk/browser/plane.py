@@ -41,6 +41,10 @@ class BrowserPlane:
         self._closing: set[asyncio.Task[None]] = set()
         self._ticker: asyncio.Task[None] | None = None
 
+    def set_apps(self, apps: Sequence[App]) -> None:
+        """What can be launched from now on."""
+        self.apps = tuple(apps)
+
     def start(self) -> None:
         """Begin the second hand."""
         self._ticker = asyncio.create_task(self._tick())
@@ -120,6 +124,12 @@ class BrowserPlane:
         if connection in self._connections:
             self._connections.remove(connection)
         task = asyncio.get_running_loop().create_task(self._wind_up(connection))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    def end_session(self, session: Session) -> None:
+        """A page wants its session to end, with all of its programs."""
+        task = asyncio.get_running_loop().create_task(session.end(EndReason.CANCELLED))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 

@@ -13,11 +13,15 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
 
 from punktfunk import __version__
+from punktfunk.browser.connection import WORKER_MODULE as BROWSER_WORKER_MODULE
+from punktfunk.browser.plane import BrowserPlane
+from punktfunk.browser.webtransport import WebTransportServer
 from punktfunk.discovery.mdns import MdnsPublisher, gamestream_advert
 from punktfunk.discovery.network import routed_address
 from punktfunk.gamestream.connection import WORKER_MODULE
 from punktfunk.gamestream.plane import GameStreamPlane
 from punktfunk.gamestream.stream_plan import Encryption, HostFeatures, StreamOffer
+from punktfunk.host.browser import make_browser_plane, start_webtransport
 from punktfunk.host.capabilities import VideoFacts, find_video_facts
 from punktfunk.host.control_handlers import ControlHandlers
 from punktfunk.host.control_socket import ControlServer
@@ -73,6 +77,8 @@ class Host:
         self.sessions: SessionManager
         self.gamestream: GameStreamPlane | None = None
         self.native: NativePlane | None = None
+        self.browser: BrowserPlane | None = None
+        self.webtransport: WebTransportServer | None = None
         self.management: RunningApi | None = None
         self.ready = False
         self.video: VideoFacts
@@ -142,11 +148,20 @@ class Host:
         if settings.gamestream.enabled:
             await self._start_gamestream(pool)
         if settings.mgmt.enabled:
+            await self._start_browser(pool)
             self.management = await start_management(self, self._loaded, self._exits)
         if settings.network.mdns:
             self._in_background(self._advertise())
         self.ready = True
         self._greet()
+
+    async def _start_browser(self, pool: WorkerPool) -> None:
+        plane = make_browser_plane(self._settings, self.video, self.sessions)
+        plane.start()
+        self.browser = plane
+        self._exits.push_async_callback(plane.close)
+        self.webtransport = await start_webtransport(self._settings, plane, self._exits)
+        pool.warm(BROWSER_WORKER_MODULE)
 
     async def _start_native(self, pool: WorkerPool) -> None:
         plane = await make_native_plane(

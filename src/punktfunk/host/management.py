@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from OpenSSL import SSL
 
+from punktfunk.browser.websocket import WebSocketPage
 from punktfunk.discovery.network import routed_address
 from punktfunk.host import logs
 from punktfunk.host.management_view import RunningHost
@@ -20,7 +21,7 @@ from punktfunk.host.settings import LoadedSettings, Settings
 from punktfunk.mgmt.account import Account
 from punktfunk.mgmt.app import serve_app
 from punktfunk.mgmt.audit import AuditLog
-from punktfunk.mgmt.hostname import AllowedHosts
+from punktfunk.mgmt.hostname import AllowedHosts, same_origin
 from punktfunk.mgmt.log_ring import LogRing
 from punktfunk.mgmt.machine_token import VARIABLE, MachineTokenError, load_machine_token
 from punktfunk.mgmt.management import Management
@@ -73,7 +74,13 @@ async def start_management(host: Host, loaded: LoadedSettings, exits: contextlib
     names = (settings.host.name, socket.gethostname(), COMMON_NAME, *settings.mgmt.allowed_hosts)
     # Building the routes takes a moment; the event loop has clients to serve.
     app = await asyncio.to_thread(serve_app, management, AllowedHosts(names))
-    server = ApiServer(app, context)
+    hosts = AllowedHosts(names)
+    websocket = None
+    if host.browser is not None:
+        websocket = WebSocketPage.factory(
+            host.browser.connected, lambda name, o: hosts.allows(name) and same_origin(o, name)
+        )
+    server = ApiServer(app, context, websocket)
     await server.start(settings.network.bind_address, settings.network.mgmt_port)
     exits.push_async_callback(server.close)
     watching = asyncio.create_task(management.run())

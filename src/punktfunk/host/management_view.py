@@ -13,6 +13,7 @@ from punktfunk.discovery.network import routed_address
 from punktfunk.gamestream.pairing import PinError
 from punktfunk.gamestream.plane import GameStreamPlane
 from punktfunk.gamestream.serverinfo import APP_VERSION, GFE_VERSION, CodecSupport
+from punktfunk.host.browser import PagePlay
 from punktfunk.host.config_file import ConfigFile
 from punktfunk.host.doctor import make_context, run_checks, standard_checks
 from punktfunk.host.settings import LoadedSettings
@@ -173,6 +174,7 @@ class RunningHost:
         self.sessions = ManagedSessions(host.sessions, loaded.settings.video.max_bitrate_kbps)
         self.pin_entry = MoonlightPins(host.gamestream) if host.gamestream else None
         self.native_pairing = NativePins(host.native) if host.native else None
+        self.play = PagePlay(host.browser, host.webtransport) if host.browser else None
         self.settings = SettingsEditor(loaded, config)
         self.library = AppLibrary(loaded, config, host.set_apps)
         self.doctor = HostDoctor(host.environment, config.path if config.path.exists() else None)

@@ -60,6 +60,6 @@ def load_assets(folder: Path = FOLDER) -> dict[str, Asset]:
 
 def find_asset(assets: dict[str, Asset], path: str) -> Asset | None:
     """The file for a URL path; paths of the console's pages all mean its one HTML file."""
-    if found := assets.get(path):
+    if found := assets.get(path) or assets.get(f"{path}.html"):
         return found
     return assets.get("/index.html") if _PAGE.match(path) else None

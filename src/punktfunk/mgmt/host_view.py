@@ -5,7 +5,7 @@ Every method is quick and runs on the event loop unless it says otherwise. ``Ref
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -238,6 +238,47 @@ class DisplayFacts:
     default: bool
 
 
+@dataclass(frozen=True, slots=True)
+class PlayTicket:
+    """A ticket for a player page and where it goes; ``webtransport_port`` 0: nowhere but to the WebSocket."""
+
+    ticket: str = field(repr=False)
+    socket_path: str
+    webtransport_port: int
+    webtransport_path: str
+    certificate_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlayLinkFacts:
+    """A share link."""
+
+    id: str
+    name: str
+    grants: int
+    app: int
+    expires_in_s: float
+
+
+class Play(Protocol):
+    """Playing in the browser."""
+
+    def ticket(self, client_id: str, name: str, app_id: int, still_good: Callable[[], bool]) -> PlayTicket:
+        """A ticket with every right; ``still_good`` is asked as long as it is played."""
+
+    def ticket_of_link(self, secret: str) -> PlayTicket:
+        """A ticket with a link's rights; raises Refused."""
+
+    def links(self) -> Sequence[PlayLinkFacts]:
+        """Every good link."""
+
+    def share(self, name: str, grants: Grants, app_id: int, lifetime_s: float) -> tuple[PlayLinkFacts, str]:
+        """A new link and its secret; raises Refused."""
+
+    def unshare(self, link_id: str) -> bool:
+        """Take a link back; False when there is none of that id."""
+
+
 class HostView(Protocol):
     """The host as a whole. Parts that do not run are None."""
 
@@ -264,6 +305,10 @@ class HostView(Protocol):
     @property
     def doctor(self) -> Doctor:
         """Checks."""
+
+    @property
+    def play(self) -> Play | None:
+        """Playing in the browser."""
 
     def facts(self) -> HostFacts:
         """Identity and abilities."""

@@ -7,6 +7,7 @@ import contextlib
 import copy
 import logging
 from collections import Counter
+from collections.abc import Callable
 from email.utils import formatdate
 
 import uvicorn
@@ -28,15 +29,18 @@ _SWEEP_INTERVAL_S = 1.0
 
 
 class ApiServer:
-    """Serves ``app`` over TLS with ``context``."""
+    """Serves ``app`` over TLS with ``context``. ``websocket`` makes the protocol to which an upgraded connection goes,
+    its upgrade request first."""
 
-    def __init__(self, app: ASGIApp, context: SSL.Context) -> None:
+    def __init__(
+        self, app: ASGIApp, context: SSL.Context, websocket: Callable[..., asyncio.Protocol] | None = None
+    ) -> None:
         self._app = app
         self._context = context
         self._config = uvicorn.Config(
             app,
             http=HttpProtocol,
-            ws="none",
+            ws=websocket or "none",  # type: ignore[arg-type]
             lifespan="off",
             log_config=None,
             access_log=False,

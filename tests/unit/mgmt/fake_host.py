@@ -181,6 +181,8 @@ class FakeHost:
         self.doctor = FakeDoctor()
         self.is_ready = True
 
+    play = None
+
     def facts(self) -> HostFacts:
         return HostFacts(
             name="fake",

@@ -25,6 +25,7 @@ EXPECTED = {
         f"POST {API}/auth/login",
         f"POST {API}/auth/setup",
         f"POST {API}/auth/logout",
+        f"POST {API}/play/link-ticket",
     },
     Rule.LOOPBACK: {"GET /metrics", f"GET {API}/local/summary"},
     Rule.DEVICE: {
@@ -41,6 +42,7 @@ EXPECTED = {
         f"GET {API}/native/pending",
         f"GET {API}/pair",
         f"GET {API}/sessions",
+        f"GET {API}/play/links",
         f"GET {API}/sessions/{{session}}",
         f"GET {API}/settings",
         f"GET {API}/doctor",
@@ -53,6 +55,7 @@ EXPECTED = {
     },
     Rule.OPERATE: {
         f"DELETE {API}/session",
+        f"POST {API}/play/ticket",
         f"POST {API}/session/idr",
         f"DELETE {API}/sessions/{{session}}",
         f"POST {API}/sessions/{{session}}/idr",
@@ -76,6 +79,8 @@ EXPECTED = {
         f"POST {API}/native/pending/{{knock}}/deny",
     },
     Rule.ADMIN: {
+        f"POST {API}/play/links",
+        f"DELETE {API}/play/links/{{link}}",
         f"GET {API}/library/{{title}}",
         f"POST {API}/library/custom",
         f"PUT {API}/library/custom/{{title}}",

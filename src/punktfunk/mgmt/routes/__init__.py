@@ -11,6 +11,7 @@ from punktfunk.mgmt.routes import (
     library,
     native_pairing,
     operation,
+    play,
     sessions,
     settings,
     statistics,
@@ -29,6 +30,7 @@ ALL_ROUTES = (
     diagnosis.routes,
     statistics.routes,
     events.routes,
+    play.routes,
     console.routes,
 )
 

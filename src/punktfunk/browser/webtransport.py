@@ -1,0 +1,235 @@
+"""Pages over WebTransport: HTTP/3 by aioquic, one stream per frame, datagrams for sound and positions.
+
+The page opens one bidirectional stream for everything reliable (each message behind its u32 length). Each frame has a
+unidirectional stream of its own, so that a lost packet of one frame does not hold up the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from aioquic.asyncio.protocol import QuicConnectionProtocol
+from aioquic.asyncio.server import QuicServer, serve
+from aioquic.h3.connection import H3_ALPN, H3Connection
+from aioquic.h3.events import DatagramReceived, H3Event, HeadersReceived, WebTransportStreamDataReceived
+from aioquic.quic.configuration import QuicConfiguration
+from aioquic.quic.events import ConnectionTerminated, ProtocolNegotiated, QuicEvent
+
+from punktfunk.browser.certificate import RENEW_AFTER_S, PageCertificate, make_certificate
+from punktfunk.browser.transport import PageListener, PageTransport
+from punktfunk.browser.wire import MAX_MESSAGE_BYTES
+
+log = logging.getLogger(__name__)
+
+PATH = "/play"
+IDLE_TIMEOUT_S = 15.0
+MAX_CONNECTIONS = 64
+MAX_FRAMES_UNDER_WAY = 64
+_LENGTH_BYTES = 4
+_LATE = 0x10
+_RENEWAL_CHECK_S = 3600.0
+
+Connect = Callable[[PageTransport], PageListener | None]
+
+
+class WebTransportPage(QuicConnectionProtocol):
+    """One QUIC connection with at most one WebTransport session in it; a ``PageTransport``."""
+
+    name = "webtransport"
+
+    def __init__(self, *args: Any, connect: Connect, gone: Callable[[WebTransportPage], None], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._connect = connect
+        self._gone = gone
+        self._http: H3Connection | None = None
+        self._session: int | None = None
+        self._control: int | None = None
+        self._buffer = bytearray()
+        self._listener: PageListener | None = None
+        self._frames: dict[int, int] = {}
+        self._ended = False
+
+    def quic_event_received(self, event: QuicEvent) -> None:
+        """Something arrived."""
+        if isinstance(event, ProtocolNegotiated):
+            self._http = H3Connection(self._quic, enable_webtransport=True)
+        elif isinstance(event, ConnectionTerminated):
+            self._ended = True
+            listener, self._listener = self._listener, None
+            if listener is not None:
+                listener.lost()
+            self._gone(self)
+        if self._http is not None and not self._ended:
+            for http_event in self._http.handle_event(event):
+                self._http_event(http_event)
+
+    @property
+    def backlog_bytes(self) -> int:
+        """Bytes of frames that the page has not acknowledged yet."""
+        # aioquic forgets a stream once all of it is acknowledged, and offers no other way to see that.
+        streams = self._quic._streams
+        for stream in [s for s in self._frames if s not in streams or streams[s].sender.is_finished]:
+            del self._frames[stream]
+        return sum(self._frames.values())
+
+    def send(self, message: bytes) -> None:
+        """Send on the control stream."""
+        if self._control is not None and not self._ended:
+            self._quic.send_stream_data(self._control, len(message).to_bytes(_LENGTH_BYTES, "big") + message)
+            self.transmit()
+
+    def send_video(self, message: bytes) -> None:
+        """Send a frame on a stream of its own."""
+        if self._http is None or self._session is None or self._ended or len(self._frames) >= MAX_FRAMES_UNDER_WAY:
+            return
+        stream = self._http.create_webtransport_stream(self._session, is_unidirectional=True)
+        self._frames[stream] = len(message)
+        self._quic.send_stream_data(stream, message, end_stream=True)
+        self.transmit()
+
+    def drop_video(self) -> None:
+        """Reset the frames that are still under way: they would come too late."""
+        if self.backlog_bytes and not self._ended:
+            for stream in self._frames:
+                self._quic.reset_stream(stream, _LATE)
+            self._frames.clear()
+            self.transmit()
+
+    def send_audio(self, message: bytes) -> None:
+        """Send a datagram."""
+        if self._http is not None and self._session is not None and not self._ended:
+            self._http.send_datagram(self._session, message)
+            self.transmit()
+
+    def close_page(self) -> None:
+        """End the connection after what was sent."""
+        if not self._ended:
+            if self._control is not None:
+                self._quic.send_stream_data(self._control, b"", end_stream=True)
+                self.transmit()
+            asyncio.get_running_loop().call_later(0.2, self._close_quic)
+
+    def _close_quic(self) -> None:
+        if not self._ended:
+            super().close()
+
+    def _http_event(self, event: H3Event) -> None:
+        match event:
+            case HeadersReceived():
+                self._request(event)
+            case WebTransportStreamDataReceived() if event.session_id == self._session:
+                self._stream_data(event.stream_id, event.data)
+            case DatagramReceived() if event.stream_id == self._session and len(event.data) <= MAX_MESSAGE_BYTES:
+                if self._listener is not None:
+                    self._listener.received(event.data)
+
+    def _request(self, event: HeadersReceived) -> None:
+        assert self._http is not None
+        headers = dict(event.headers)
+        wanted = headers.get(b":method") == b"CONNECT" and headers.get(b":protocol") == b"webtransport"
+        status = b"200" if wanted and headers.get(b":path") == PATH.encode() and self._session is None else b"404"
+        reply = [(b":status", status), (b"sec-webtransport-http3-draft", b"draft02")]
+        self._http.send_headers(event.stream_id, reply, end_stream=status != b"200")
+        if status == b"200":
+            self._session = event.stream_id
+        self.transmit()
+
+    def _stream_data(self, stream: int, data: bytes) -> None:
+        if self._control is None and stream & 2 == 0:
+            self._control = stream
+            self._listener = self._connect(_Face(self))
+            if self._listener is None:
+                self.close_page()
+        if stream != self._control:
+            return
+        self._buffer += data
+        while len(self._buffer) >= _LENGTH_BYTES:
+            length = int.from_bytes(self._buffer[:_LENGTH_BYTES], "big")
+            if length > MAX_MESSAGE_BYTES:
+                self._close_quic()
+                return
+            if len(self._buffer) < _LENGTH_BYTES + length:
+                return
+            message = bytes(self._buffer[_LENGTH_BYTES : _LENGTH_BYTES + length])
+            del self._buffer[: _LENGTH_BYTES + length]
+            if self._listener is not None:
+                self._listener.received(message)
+
+
+class _Face:
+    """A page's connection without the QUIC methods whose names it shares."""
+
+    name = WebTransportPage.name
+
+    def __init__(self, page: WebTransportPage) -> None:
+        self._page = page
+        self.send = page.send
+        self.send_video = page.send_video
+        self.drop_video = page.drop_video
+        self.send_audio = page.send_audio
+        self.close = page.close_page
+
+    @property
+    def backlog_bytes(self) -> int:
+        """See WebTransportPage."""
+        return self._page.backlog_bytes
+
+
+class WebTransportServer:
+    """The UDP port. The certificate is renewed by itself; open connections keep theirs."""
+
+    def __init__(self, connect: Connect) -> None:
+        self._connect = connect
+        self._configuration = QuicConfiguration(
+            is_client=False, alpn_protocols=H3_ALPN, max_datagram_frame_size=65536, idle_timeout=IDLE_TIMEOUT_S
+        )
+        self._certificate: PageCertificate
+        self._made_at = 0.0
+        self._pages: set[WebTransportPage] = set()
+        self._server: QuicServer | None = None
+        self._renewing: asyncio.Task[None] | None = None
+        self.port = 0
+        self._renew()
+
+    @property
+    def certificate_sha256(self) -> str:
+        """What pages pin, in hex."""
+        return self._certificate.sha256
+
+    async def start(self, address: str, port: int) -> None:
+        """Listen; raises OSError."""
+        self._server = await serve(
+            address or "::", port, configuration=self._configuration, create_protocol=self._make, retry=True
+        )
+        self.port = port
+        self._renewing = asyncio.create_task(self._keep_fresh())
+
+    async def close(self) -> None:
+        """End every connection."""
+        if self._renewing is not None:
+            self._renewing.cancel()
+        if self._server is not None:
+            self._server.close()
+
+    def _make(self, *args: Any, **kwargs: Any) -> WebTransportPage:
+        page = WebTransportPage(*args, connect=self._connect, gone=self._pages.discard, **kwargs)
+        if len(self._pages) >= MAX_CONNECTIONS:
+            asyncio.get_running_loop().call_soon(page._close_quic)
+        self._pages.add(page)
+        return page
+
+    def _renew(self) -> None:
+        self._certificate, self._made_at = make_certificate(datetime.datetime.now(datetime.UTC)), time.monotonic()
+        self._configuration.certificate = self._certificate.certificate
+        self._configuration.private_key = self._certificate.key
+
+    async def _keep_fresh(self) -> None:
+        while True:
+            await asyncio.sleep(_RENEWAL_CHECK_S)
+            if time.monotonic() - self._made_at >= RENEW_AFTER_S:
+                self._renew()
