@@ -37,6 +37,9 @@ WORKER_MODULE = "punktfunk.gamestream.worker"
 CONNECT_DEADLINE_S = 10.0
 """For the first video ping and the control connection, from the moment that the stream runs."""
 SILENCE_DEADLINE_MS = 10_000
+RELEASE_AFTER_MS = 700
+"""Clients send something every 100 ms: after so long without, whatever the client holds down is released, lest a key
+repeats until the connection is given up."""
 MAX_FRAME_INDEX = 0xFFFF_FFFF
 
 
@@ -65,6 +68,7 @@ class Connection:
         self._video_endpoint: Address | None = None
         self._audio_endpoint: Address | None = None
         self._started_at = 0.0
+        self._released = False
         self._agreed_kbps = 0
         self._fec: AdaptiveFec | None = None
         self.waiter = PingWaiter(
@@ -124,6 +128,15 @@ class Connection:
     def is_authentic(self, data: bytes) -> bool:
         """Whether a message from another address really is this client's."""
         return self._control is not None and self._control.is_authentic(data)
+
+    def release_when_silent(self) -> None:
+        """Several times a second: release held input, once for each silence."""
+        if self.stream is None or self._control is None:
+            return
+        silent = self._control.silent_ms(_now_ms()) > RELEASE_AFTER_MS
+        if silent and not self._released:
+            self.stream.release_input()
+        self._released = silent
 
     def tick(self, now: float) -> None:
         """Once a second: parity follows the losses that the client reports."""

@@ -24,10 +24,11 @@ READS_PER_WAKE = 64
 SEND_BUFFER_BYTES = 4 * 1024 * 1024
 
 
-@dataclass(frozen=True)
+@dataclass
 class PingWaiter:
     """A session that waits for pings. Only pings from ``ip``, the authenticated peer's address, count; a new port of
-    that address is followed. ``legacy`` clients send the same four letters, so they are told apart by address alone."""
+    that address is followed. ``legacy`` clients send the same four letters, so they are told apart by address alone:
+    the first ping with the payload shows that this client is not one, and the letters mean nothing any more."""
 
     payload: bytes
     ip: str
@@ -51,6 +52,7 @@ def find_waiter(waiters: tuple[PingWaiter, ...], datagram: bytes, ip: str) -> Pi
         if len(datagram) >= PING_PAYLOAD_BYTES + 4 and hmac.compare_digest(
             datagram[:PING_PAYLOAD_BYTES], waiter.payload
         ):
+            waiter.legacy = False
             return waiter
         if waiter.legacy and datagram == LEGACY_PING:
             return waiter

@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 PLANE = "gamestream"
 DEFAULT_MODE = Mode(1920, 1080, 60_000)
 LAST_WORDS_S = 0.5
+SILENCE_WATCH_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +137,8 @@ class GameStreamPlane:
             ):
                 await server.start(self._address, port)
                 stack.push_async_callback(server.close)
-            ticker = asyncio.create_task(self._tick())
-            stack.callback(ticker.cancel)
+            for watch in (self._tick(), self._watch_silence()):
+                stack.callback(asyncio.create_task(watch).cancel)
             self._exits = stack.pop_all()
 
     async def close(self) -> None:
@@ -310,6 +311,12 @@ class GameStreamPlane:
                     log.info("%s: %s", connection.caller.device.name, reason.value)
                     connection.peer = None
                     connection.end(tell=False)
+
+    async def _watch_silence(self) -> None:
+        while True:
+            await asyncio.sleep(SILENCE_WATCH_S)
+            for connection in tuple(self._connections):
+                connection.release_when_silent()
 
     async def _tick(self) -> None:
         while True:
