@@ -1,46 +1,73 @@
-from __future__ import annotations
+import asyncio
+import errno
+import socket
 
 import pytest
 
-from punktfunk.gamestream.media_ports import LEGACY_PING, PingWaiter, find_waiter, normal_ip
+from punktfunk.gamestream.media_ports import MediaPorts, PingWaiter, find_waiter, normal_ip
+from punktfunk.session.messages import Address
 
-PAYLOAD = b"0123456789ABCDEF"
-
-
-def waiter(payload: bytes = PAYLOAD, ip: str = "192.0.2.1") -> PingWaiter:
-    return PingWaiter(payload, ip, lambda _address: None, lambda _address: None, legacy=True)
+PAYLOAD = b"0F1E2D3C4B5A6978"
+PING = PAYLOAD + (1).to_bytes(4, "big")
 
 
-def test_a_ping_with_the_payload_is_its_sessions() -> None:
-    one, two = waiter(), waiter(b"F" * 16)
-    assert find_waiter((one, two), b"F" * 16 + bytes(4), "192.0.2.1") is two
+def waiter(ip: str = "192.0.2.7", *, legacy: bool = False, heard: list[Address] | None = None) -> PingWaiter:
+    notes = [] if heard is None else heard
+    return PingWaiter(PAYLOAD, ip, notes.append, notes.append, legacy)
 
 
-@pytest.mark.parametrize("datagram", [b"", PAYLOAD, PAYLOAD[:15] + b"x" + bytes(4), b"PING\0", b"ping", bytes(64)])
-def test_anything_else_is_nobodys(datagram: bytes) -> None:
-    assert find_waiter((waiter(),), datagram, "192.0.2.1") is None
+def test_only_the_payload_from_the_authenticated_address_counts() -> None:
+    mine = waiter()
+    assert find_waiter((mine,), PING, "192.0.2.7") is mine
+    assert find_waiter((mine,), PING, "192.0.2.8") is None
+    assert find_waiter((mine,), b"X" + PING[1:], "192.0.2.7") is None
+    assert find_waiter((mine,), PING[:19], "192.0.2.7") is None
+    assert find_waiter((mine,), b"", "192.0.2.7") is None
 
 
-def test_pings_from_another_address_are_ignored_whatever_they_say() -> None:
-    for datagram in (PAYLOAD + bytes(4), LEGACY_PING):
-        assert find_waiter((waiter(),), datagram, "192.0.2.2") is None
-
-
-def test_the_four_letters_are_worth_nothing_once_the_payload_came() -> None:
-    modern = waiter()
-    assert find_waiter((modern,), LEGACY_PING, "192.0.2.1") is modern
-    assert find_waiter((modern,), PAYLOAD + bytes(4), "192.0.2.1") is modern
-    assert find_waiter((modern,), LEGACY_PING, "192.0.2.1") is None
+def test_four_letters_count_only_where_they_are_expected() -> None:
+    assert find_waiter((waiter(),), b"PING", "192.0.2.7") is None
+    old = waiter(legacy=True)
+    assert find_waiter((old,), b"PING", "192.0.2.7") is old
+    assert find_waiter((old,), b"PINGX", "192.0.2.7") is None
 
 
 @pytest.mark.parametrize(
-    ("written", "normal"),
-    [
-        ("::ffff:192.0.2.1", "192.0.2.1"),
-        ("fe80::1%eth0", "fe80::1"),
-        ("192.0.2.1", "192.0.2.1"),
-        ("::FFFF:1", "::ffff:1"),
-    ],
+    ("text", "plain"),
+    [("::ffff:192.0.2.7", "192.0.2.7"), ("192.0.2.7", "192.0.2.7"), ("FE80::1%eth0", "fe80::1"), ("::1", "::1")],
 )
-def test_one_address_has_one_form(written: str, normal: str) -> None:
-    assert normal_ip(written) == normal
+def test_an_address_has_one_form(text: str, plain: str) -> None:
+    assert normal_ip(text) == plain
+
+
+def bound(ip: str) -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind((ip, 0))
+    return sock
+
+
+async def test_pings_teach_the_endpoint_and_junk_does_not() -> None:
+    ports = MediaPorts("127.0.0.1", 0, 0)
+    video: asyncio.Queue[Address] = asyncio.Queue()
+    audio: asyncio.Queue[Address] = asyncio.Queue()
+    ports.expect(PingWaiter(PAYLOAD, "127.0.0.1", video.put_nowait, audio.put_nowait))
+    with bound("127.0.0.1") as client, bound("127.0.0.2") as other:
+        for junk in (b"", b"moonlight-ctest".ljust(1040, b"\0"), PING[:10]):
+            client.sendto(junk, ports.video.getsockname())
+        other.sendto(PING, ports.video.getsockname())
+        client.sendto(PING, ports.audio.getsockname())
+        client.sendto(PING, ports.video.getsockname())
+        async with asyncio.timeout(5):
+            assert await video.get() == client.getsockname()
+            assert await audio.get() == client.getsockname()
+        assert video.empty()
+    ports.close()
+
+
+async def test_a_taken_port_is_named() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        with pytest.raises(OSError, match=f"UDP port {port}") as failure:
+            MediaPorts("127.0.0.1", 0, port)
+        assert failure.value.errno == errno.EADDRINUSE
