@@ -4,7 +4,8 @@ import type { DoctorState, Host, LogLine, Session, Setting } from "../api/schema
 
 const HEX = /\b[0-9a-f]{16,}\b/gi;
 const ADDRESS = /\b(?:\d{1,3}\.){3}\d{1,3}\b/g;
-const ADDRESS6 = /(?<![\w:])(?:[0-9a-f]{1,4}:){2,7}(?::?[0-9a-f]{1,4})?(?![\w:])/gi;
+const ADDRESS6 = /(?<![\w:])(?=[^\s]*:[^\s]*:)[0-9a-f]*:[0-9a-f:]*(?![\w:])/gi;
+const CLOCK = /^\d{1,2}:\d\d:\d\d$/;
 const HOME = /\/(?:home|Users)\/[^/\s"']+/g;
 
 /** The text without long hex numbers (fingerprints, keys), network addresses and names of home folders. */
@@ -12,7 +13,7 @@ export function clean(text: string): string {
   return text
     .replace(HEX, "<hex>")
     .replace(ADDRESS, (address) => (address.startsWith("127.") ? address : "<address>"))
-    .replace(ADDRESS6, (address) => (/^\d+:\d+:\d+$/.test(address) ? address : "<address>"))
+    .replace(ADDRESS6, (address) => (CLOCK.test(address) ? address : "<address>"))
     .replace(HOME, "/home/<user>");
 }
 

@@ -1,0 +1,229 @@
+"""The console of a real host in a real browser: everything that its owner does there."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("playwright")
+from playwright.async_api import Page, expect
+from tests.conformance.moonlight.client import MoonlightClient
+from tests.e2e.host_process import HostProcess, running_host
+from tests.web import console as web
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(web.browser_program() is None, reason="there is no chromium"),
+    pytest.mark.skipif(not web.AXE.exists(), reason="scripts/web was not run"),
+]
+FLAGS = ("--display", "synthetic", "--audio", "off")
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[HostProcess]:
+    with running_host(tmp_path / "host", *FLAGS) as running:
+        yield running
+
+
+async def paired(page: Page, host: HostProcess, client: MoonlightClient) -> None:
+    await web.choose_password(page, host)
+    await web.pair_in_console(page, client, "Phone")
+
+
+async def test_first_visit_and_sign_out(host: HostProcess) -> None:
+    async with web.console(host) as page:
+        await page.goto("/")
+        await expect(page.get_by_role("heading", name="Open the setup link")).to_be_visible()
+        assert not await web.axe(page)
+        await page.goto(web.setup_link(host))
+        await page.reload()
+        await page.get_by_label("New password").fill(web.PASSWORD)
+        await page.get_by_label("Once more").fill("something else")
+        await page.get_by_role("button", name="Save and sign in").click()
+        await expect(page.get_by_text("The two are not the same.")).to_be_visible()
+        assert not await web.axe(page)
+        await page.get_by_label("Once more").fill(web.PASSWORD)
+        await page.get_by_role("button", name="Save and sign in").click()
+        await expect(page.get_by_role("heading", name="Three steps to your first stream")).to_be_visible()
+        assert "#" not in page.url
+        await page.goto("/account")
+        await page.get_by_role("button", name="Sign out", exact=True).click()
+        await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+        assert not await web.axe(page)
+        await page.get_by_label("Password").fill("wrong password")
+        await page.get_by_role("button", name="Sign in").click()
+        await expect(page.get_by_text("the password is wrong")).to_be_visible()
+        await web.sign_in(page)
+
+
+async def test_pairing_wizard(host: HostProcess) -> None:
+    async with web.console(host) as page, web.moonlight(host) as client:
+        await web.choose_password(page, host)
+        await page.goto("/devices/pair")
+        assert not await web.axe(page)
+        await page.get_by_role("button", name="punktfunk", exact=False).last.click()
+        await expect(page.locator(".big-pin")).to_have_text(re.compile(r"^\d{4}$"))
+        await expect(page.get_by_role("timer")).to_contain_text("more")
+        assert not await web.axe(page)
+        await web.pair_in_console(page, client, "Phone")
+        await page.get_by_role("button", name="Close").last.click()
+        await expect(page.locator(".rows").get_by_text("Phone")).to_be_visible()
+        await page.get_by_role("button", name="Change Phone").click()
+        await page.get_by_label("Name").fill("Tablet")
+        assert not await web.axe(page)
+        await page.get_by_role("button", name="Save").click()
+        await expect(page.locator(".rows").get_by_text("Tablet")).to_be_visible()
+        await page.get_by_role("button", name="Change Tablet").click()
+        await page.get_by_role("button", name="Unpair").click()
+        await page.get_by_role("dialog", name="Unpair Tablet?").get_by_role("button", name="Unpair").click()
+        await expect(page.get_by_text("No device is paired")).to_be_visible()
+
+
+async def test_a_wrong_pin_is_told(host: HostProcess) -> None:
+    async with web.console(host) as page, web.moonlight(host) as client:
+        await web.choose_password(page, host)
+        await page.goto("/devices/pair")
+        pairing = asyncio.create_task(client.pair("1111"))
+        await page.get_by_label("PIN that the device shows").fill("2222")
+        await page.get_by_role("button", name="Pair", exact=True).click()
+        await expect(page.get_by_text("That was not the PIN")).to_be_visible(timeout=15_000)
+        (failure,) = await asyncio.gather(pairing, return_exceptions=True)
+        assert failure is not None
+
+
+async def test_a_live_session_moves_and_ends(host: HostProcess) -> None:
+    async with web.console(host) as page, web.moonlight(host) as client:
+        await paired(page, host, client)
+        async with web.streaming(client):
+            await page.goto("/")
+            card = page.get_by_role("region", name="Phone")
+            await expect(card.locator(".graphs figure")).to_have_count(4)
+            await expect(card.get_by_text("1280 × 720, 60 Hz")).to_be_visible()
+            await expect(card.get_by_text("H264")).to_be_visible()
+            frames = card.locator("dt:text-is('Frames') + dd")
+            before = await frames.inner_text()
+            await expect(frames).not_to_have_text(before)
+            assert not await web.axe(page)
+            await card.get_by_role("button", name="Send a keyframe").click()
+            await expect(page.get_by_text("A keyframe is on its way.")).to_be_visible()
+            await card.get_by_role("button", name="Bitrate…").click()
+            await page.get_by_label("Video bitrate in Mbit/s").fill("3")
+            await page.get_by_role("button", name="Save").click()
+            await expect(card.locator("dt:text-is('Bitrate') + dd")).to_have_text("3 Mbit/s")
+            await card.get_by_role("button", name="End session").click()
+            await page.get_by_role("dialog").get_by_role("button", name="End session").click()
+            await expect(card).to_have_count(0)
+        assert (await client.serverinfo(https=True)).current_game == 0
+
+
+async def test_a_title_is_added_edited_and_seen_by_a_client(host: HostProcess) -> None:
+    async with web.console(host) as page, web.moonlight(host) as client:
+        await paired(page, host, client)
+        await page.goto("/library")
+        await page.get_by_role("button", name="Add a title").click()
+        await page.get_by_label("Name").fill("Terminal")
+        await page.get_by_label("Command", exact=True).fill("foot")
+        await page.get_by_label("Variables").fill("wrong")
+        await page.get_by_role("button", name="Save").click()
+        await expect(page.get_by_text("Line 1 is not NAME=value.")).to_be_visible()
+        assert not await web.axe(page)
+        await page.get_by_label("Variables").fill("LANG=de_DE.UTF-8")
+        await page.get_by_role("button", name="Save").click()
+        await page.get_by_role("button", name="Edit Terminal").click()
+        await expect(page.get_by_label("Variables")).to_have_value("LANG=de_DE.UTF-8")
+        await page.get_by_label("Name").fill("Console")
+        await page.get_by_role("button", name="Save").click()
+        await page.get_by_label("Search titles").fill("cons")
+        await expect(page.locator(".covers li")).to_have_count(1)
+        assert {app.title for app in await client.app_list()} >= {"Desktop", "Console"}
+
+
+async def test_a_setting_is_refused_or_acts_after_a_restart(host: HostProcess) -> None:
+    async with web.console(host) as page:
+        await web.choose_password(page, host)
+        await page.goto("/settings")
+        await page.get_by_label("limits.sessions", exact=True).fill("1000")
+        await page.get_by_role("button", name="Save").click()
+        await expect(page.locator(".help.bad")).to_be_visible()
+        await page.get_by_role("button", name="Discard").click()
+        await page.get_by_label("host.name", exact=True).fill("Workshop")
+        await page.get_by_role("button", name="Save").click()
+        await expect(page.get_by_text("acts after a restart")).to_be_visible()
+        assert not await web.axe(page)
+        assert host.stop() == 0
+        await expect(page.get_by_role("alert")).to_contain_text("The host does not answer")
+        host.start()
+        await expect(page.get_by_role("alert")).to_have_count(0, timeout=20_000)
+        await page.goto("/")
+        await expect(page.get_by_role("heading", name="Workshop")).to_be_visible()
+
+
+async def test_a_killed_host_comes_back_by_itself(host: HostProcess) -> None:
+    async with web.console(host) as page:
+        await web.choose_password(page, host)
+        host.kill()
+        await expect(page.get_by_role("alert")).to_contain_text("goes on by itself")
+        host.start()
+        await expect(page.get_by_role("alert")).to_have_count(0, timeout=20_000)
+        await expect(page.locator(".connection")).to_have_text("connected")
+
+
+async def test_diagnostics(host: HostProcess) -> None:
+    async with web.console(host) as page:
+        await web.choose_password(page, host)
+        await page.goto("/diagnostics")
+        await page.get_by_role("button", name="Run all checks").click()
+        await expect(page.get_by_role("heading", name="Checking…")).to_be_visible()
+        await expect(page.get_by_role("heading", name="could be better")).to_be_visible(timeout=60_000)
+        assert await page.locator(".rows li").count() > 5
+        assert not await web.axe(page)
+        await page.get_by_role("tab", name="Log").click()
+        await expect(page.locator(".log li").first).to_be_visible()
+        await page.get_by_label("Only lines with").fill("no line has these words")
+        await expect(page.get_by_text("No line matches.")).to_be_visible()
+        await page.get_by_role("tab", name="Report").click()
+        await page.get_by_role("button", name="Make the report").click()
+        report = await page.get_by_label("The report").input_value()
+        assert "== doctor" in report
+        assert web.PASSWORD not in report
+        assert "test-host" not in report
+        await page.get_by_role("tab", name="Recordings").click()
+        await page.get_by_role("button", name="Start recording").click()
+        await page.get_by_role("button", name="Stop recording").click()
+        await page.get_by_role("button", name="Plots of").click()
+        await expect(page.get_by_text("Nothing streamed while this was recorded.")).to_be_visible()
+        assert not await web.axe(page)
+
+
+async def test_every_page_by_keyboard_in_both_themes_and_on_a_phone(host: HostProcess) -> None:
+    async with web.console(host) as page:
+        await web.choose_password(page, host)
+        for theme in ("light", "dark"):
+            await page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+            for size in (web.DESKTOP, web.PHONE):
+                await page.set_viewport_size(size)  # type: ignore[arg-type]
+                for name in web.PAGES:
+                    await web.open_page(page, name)
+                    assert not await web.axe(page), (name, theme, size)
+                    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (name, size)
+        await page.set_viewport_size(web.DESKTOP)  # type: ignore[arg-type]
+        await page.goto("/")
+        await page.locator(".connection.live").wait_for()
+        await page.keyboard.press("Tab")
+        await expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+        for _ in range(2):
+            await page.keyboard.press("Tab")
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("heading", level=1, name="Library")).to_be_visible()
+
+
+async def test_german(host: HostProcess) -> None:
+    async with web.console(host, locale="de-DE") as page:
+        await page.goto("/")
+        await expect(page.get_by_role("heading", name="Öffne den Einrichtungslink")).to_be_visible()
+        await expect(page.locator("html")).to_have_attribute("lang", "de")
