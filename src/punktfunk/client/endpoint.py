@@ -174,7 +174,7 @@ class Endpoint(QuicConnectionProtocol):
         if transport is None:
             return
         for _ in range(CLOSE_COPIES):
-            for data, address in datagrams:
+            for data, address in datagrams if not transport.is_closing() else ():
                 transport.sendto(data, address)
             await asyncio.sleep(CLOSE_SPACING_S)
 

@@ -301,3 +301,9 @@ async def test_a_session_that_nobody_reads_stays_bounded(identity: ClientIdentit
         await s.reconfigure(Mode(640, 480, 60))
         assert len(s._events) <= 256
         assert s.statistics.unread >= 1700
+
+
+async def test_closing_twice_at_once(identity: ClientIdentity) -> None:
+    async with fake_host() as host, connect("127.0.0.1", identity, UNITS, port=host.port) as s:
+        await asyncio.gather(s.close(), s.close())
+        await host.until(lambda: host.closed)
