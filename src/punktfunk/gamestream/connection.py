@@ -30,6 +30,7 @@ from punktfunk.media.plan import AudioPlan
 from punktfunk.session.messages import Address
 from punktfunk.session.session import Session
 from punktfunk.session.stream import Stream, StreamError, StreamSpec
+from punktfunk.wire.udp import TrafficClass, mark_traffic
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +89,7 @@ class Connection:
             self._transport(plan, plan.audio),
             self.sockets,
         )
+        self._mark_traffic(plan)
         try:
             stream = await self.session.start_stream(spec)
         except StreamError as error:
@@ -188,6 +190,14 @@ class Connection:
                     self._fec.lost(missing)
             case _:
                 pass
+
+    def _mark_traffic(self, plan: StreamPlan) -> None:
+        """Priority on the network where the client asks for it (§3.6); one of those that share the sockets is enough."""
+        video, audio = self.sockets
+        if plan.transport.video_qos:
+            mark_traffic(video, TrafficClass.VIDEO)
+        if plan.transport.audio_qos:
+            mark_traffic(audio, TrafficClass.AUDIO)
 
     def _video_ping(self, address: Address) -> None:
         self._video_endpoint = address
