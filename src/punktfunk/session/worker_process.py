@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import logging
 import os
 import signal
@@ -159,7 +160,8 @@ class WorkerPool:
         """Start a spare worker of this kind in the background."""
         if module in self._spare or self._closed:
             return
-        task = asyncio.create_task(self._fill(module))
+        # In a context of its own: a spare worker's log lines are not those of the session that it was started beside.
+        task = asyncio.create_task(self._fill(module), context=contextvars.Context())
         self._filling.add(task)
         task.add_done_callback(self._filling.discard)
 
