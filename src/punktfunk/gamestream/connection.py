@@ -192,7 +192,7 @@ class Connection:
                 pass
 
     def _mark_traffic(self, plan: StreamPlan) -> None:
-        """Priority on the network where the client asks for it (§3.6); one of those that share the sockets is enough."""
+        """Priority on the network where the client asks for it (§3.6); one client of the shared sockets is enough."""
         video, audio = self.sockets
         if plan.transport.video_qos:
             mark_traffic(video, TrafficClass.VIDEO)
