@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import platform
 import shutil
+from collections.abc import Callable
 
 from punktfunk.discovery.mdns import Advert, native_advert
 from punktfunk.discovery.network import mac_addresses
 from punktfunk.gamestream.serverinfo import CodecSupport
 from punktfunk.host.capabilities import VideoFacts
 from punktfunk.host.settings import Settings
+from punktfunk.input.gamepads.catalogue import Node
 from punktfunk.native.adaptive_fec import START_PERCENT
 from punktfunk.native.negotiation import HostOffer
 from punktfunk.native.plane import NativePlane, PlaneSettings
@@ -19,7 +22,7 @@ from punktfunk.trust.identity import load_native_identity, load_unique_id
 from punktfunk.trust.store import DeviceStore
 from punktfunk.wire import leopard
 from punktfunk.wire.punktfunk1.caps import HostCaps
-from punktfunk.wire.punktfunk1.enums import ClipReason, Compositor, FecScheme, VideoCodec
+from punktfunk.wire.punktfunk1.enums import ClipReason, Compositor, FecScheme, Gamepad, VideoCodec
 
 MAX_ADVERTISED_MACS = 4
 _CODECS = {
@@ -27,7 +30,22 @@ _CODECS = {
     CodecSupport.HEVC: VideoCodec.HEVC,
     CodecSupport.AV1: VideoCodec.AV1,
 }
+_PLAIN_PADS = (Gamepad.XBOX_360, Gamepad.XBOX_ONE, Gamepad.XBOX_ELITE)
+_REPORTING_PADS = (
+    Gamepad.DUALSENSE,
+    Gamepad.DUALSENSE_EDGE,
+    Gamepad.DUALSHOCK_4,
+    Gamepad.SWITCH_PRO,
+    Gamepad.STEAM_CONTROLLER,
+    Gamepad.STEAM_DECK,
+)
 _CLIPBOARD_PROGRAMS = ("wl-copy", "wl-paste")
+
+
+def available_pads(may_open: Callable[[Node], bool]) -> tuple[Gamepad, ...]:
+    """The kinds of controller that this host can make; Xbox 360 stands for none, as the protocol wants a name."""
+    plain = _PLAIN_PADS if may_open(Node.UINPUT) else (Gamepad.XBOX_360,)
+    return (*plain, *_REPORTING_PADS) if may_open(Node.UHID) else plain
 
 
 async def make_native_plane(
@@ -53,6 +71,7 @@ async def make_native_plane(
     percent = native.fec_percentage
     offer = HostOffer(
         codecs=codecs,
+        gamepads=available_pads(lambda node: os.access(node.value, os.W_OK)),
         compositors=(Compositor.WLROOTS,) if display_kind == "embedded" else (),
         caps=caps,
         max_bitrate_kbps=settings.video.max_bitrate_kbps,

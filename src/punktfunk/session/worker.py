@@ -45,8 +45,9 @@ log = logging.getLogger(__name__)
 NUMBERS_BYTES = 4096
 """Size of the memory in which a stream's wire numbers outlive its worker."""
 FIRST_FRAME_DEADLINE_S = 6.0
-SILENCE_DEADLINE_S = 1.5
-"""Streaming sources deliver still pictures too, so that silence means a dead desktop."""
+SILENCE_DEADLINE_S = 4.0
+"""Streaming sources deliver still pictures too, so that silence means a desktop that hangs; one that died is noticed by
+its exit. A busy machine has stood still for 2 s."""
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
