@@ -202,14 +202,13 @@ async def test_diagnostics(host: HostProcess) -> None:
 async def test_every_page_by_keyboard_in_both_themes_and_on_a_phone(host: HostProcess) -> None:
     async with web.console(host) as page:
         await web.choose_password(page, host)
-        for theme in ("light", "dark"):
+        for theme, size in (("light", web.DESKTOP), ("dark", web.PHONE)):
             await page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
-            for size in (web.DESKTOP, web.PHONE):
-                await page.set_viewport_size(size)  # type: ignore[arg-type]
-                for name in web.PAGES:
-                    await web.open_page(page, name)
-                    assert not await web.axe(page), (name, theme, size)
-                    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (name, size)
+            await page.set_viewport_size(size)  # type: ignore[arg-type]
+            for name in web.PAGES:
+                await web.open_page(page, name)
+                assert not await web.axe(page), (name, theme)
+                assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (name, size)
         await page.set_viewport_size(web.DESKTOP)  # type: ignore[arg-type]
         await page.goto("/")
         await page.locator(".connection.live").wait_for()

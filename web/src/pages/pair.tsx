@@ -16,13 +16,16 @@ export function PairDialog({ onClose }: { onClose: () => void }) {
   const { t } = useText();
   const host = useResource<Host>("/host").data;
   const { pins } = usePending();
-  const [chosen, setChosen] = useState<Way>("");
+  const [way, setWay] = useState<Way>("");
   const [paired, setPaired] = useState("");
   useEvents(["devices"], (kind, data) => {
     const change = data as { change?: string; name?: string };
     if (kind === "devices" && change.change === "added") setPaired(change.name ?? "");
   });
-  const way = chosen || (pins.length ? "moonlight" : "");
+  const isAsked = pins.length > 0;
+  useEffect(() => {
+    if (isAsked) setWay((before) => before || "moonlight");
+  }, [isAsked]);
   return (
     <Dialog title={t("pair.title")} onClose={onClose}>
       {paired ? (
@@ -32,10 +35,10 @@ export function PairDialog({ onClose }: { onClose: () => void }) {
         </>
       ) : (
         <>
-          {!way && host && <Question host={host} onChoose={setChosen} />}
+          {!way && host && <Question host={host} onChoose={setWay} />}
           {way === "moonlight" && host && <Moonlight host={host} />}
           {way === "native" && host && <Native host={host} />}
-          {way && <footer><Button onClick={() => (pins.length && !chosen ? onClose() : setChosen(""))}>{t("pair.back")}</Button></footer>}
+          {way && <footer><Button onClick={() => setWay("")}>{t("pair.back")}</Button></footer>}
         </>
       )}
     </Dialog>
