@@ -133,7 +133,7 @@ async def test_a_title_is_added_edited_and_seen_by_a_client(host: HostProcess) -
         assert not await web.axe(page)
         await page.get_by_label("Variables").fill("LANG=de_DE.UTF-8")
         await page.get_by_role("button", name="Save").click()
-        await page.get_by_role("button", name="Edit Terminal").click()
+        await page.get_by_role("button", name="Terminal").click()
         await expect(page.get_by_label("Variables")).to_have_value("LANG=de_DE.UTF-8")
         await page.get_by_label("Name").fill("Console")
         await page.get_by_role("button", name="Save").click()

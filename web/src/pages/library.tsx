@@ -36,7 +36,7 @@ export function Library() {
       <ul className="covers">
         {found.map((entry) => (
           <li key={entry.id}>
-            <button type="button" onClick={() => open(entry)} aria-label={t("library.edit", { name: entry.title })}>
+            <button type="button" onClick={() => open(entry)}>
               <Cover entry={entry} />
               <span className="strong">{entry.title}</span>
               <small>{entry.launch?.value || t("library.desktop_only")}</small>

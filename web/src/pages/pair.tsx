@@ -78,12 +78,13 @@ function Moonlight({ host }: { host: Host }) {
   const current = pins.find((one) => one.id === attempt) ?? pins[0];
   useEffect(() => {
     // A client that waits no more and did not become a paired device had another PIN.
-    if (sent === null || pins.some((one) => one.id === sent)) return;
+    if (sent === null) return;
+    const wait = pins.some((one) => one.id === sent) ? 8000 : 2500;
     const timer = setTimeout(() => {
       setSent(null);
       setPin("");
       setError(t("pair.wrong"));
-    }, 2500);
+    }, wait);
     return () => clearTimeout(timer);
   }, [pins, sent]);
   const submit = (event: FormEvent) => {
