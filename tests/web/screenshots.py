@@ -15,7 +15,6 @@ LOOKS = {"light": ("light", web.DESKTOP), "dark": ("dark", web.DESKTOP), "phone"
 
 async def draw(folder: Path) -> None:
     """Pair, stream, and look at every page; prints the time to the first paint."""
-    folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as home, running_host(Path(home), "--display", "synthetic") as host:
         async with web.console(host) as page, web.moonlight(host) as client:
             await web.choose_password(page, host)
@@ -36,4 +35,5 @@ async def draw(folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    Path(sys.argv[1]).mkdir(parents=True, exist_ok=True)
     asyncio.run(draw(Path(sys.argv[1])))
