@@ -1,0 +1,82 @@
+"""Tickets, links, rights, the frame gate and the parts of the link."""
+
+from __future__ import annotations
+
+import pytest
+
+from punktfunk.browser import wire as w
+from punktfunk.browser.flow import FrameGate, Verdict
+from punktfunk.browser.input_events import PageInput
+from punktfunk.browser.reports import MAX_FRAME_BYTES, PART_BYTES, Assembler, VideoReport, video_parts
+from punktfunk.browser.tickets import (
+    MAX_LINKS,
+    MAX_TICKETS,
+    TICKET_LIFETIME_S,
+    Admission,
+    PlayRefused,
+    ShareLinks,
+    Tickets,
+)
+from punktfunk.input.events import KeyChanged, PointerPlaced
+from punktfunk.trust.devices import Grants
+
+ME = Admission("console:1", "Browser", Grants.ALL)
+
+
+def test_a_ticket_opens_once_and_soon():
+    tickets = Tickets()
+    used, late = tickets.issue(ME, 0.0), tickets.issue(ME, 0.0)
+    assert tickets.redeem(used, 1.0) == ME
+    assert tickets.redeem(used, 1.0) is None
+    assert tickets.redeem(late, TICKET_LIFETIME_S) is None
+
+
+def test_tickets_and_links_are_bounded():
+    tickets, links = Tickets(), ShareLinks()
+    for _ in range(3 * MAX_TICKETS):
+        tickets.issue(ME, 0.0)
+    assert len(tickets) == MAX_TICKETS
+    for _ in range(MAX_LINKS):
+        links.create("x", Grants.NONE, 0, 60, 0.0)
+    with pytest.raises(PlayRefused):
+        links.create("x", Grants.NONE, 0, 60, 0.0)
+
+
+def test_a_link_ends_by_time_and_by_removal():
+    links = ShareLinks()
+    link, secret = links.create("x", Grants.NONE, 0, 60, 0.0)
+    assert links.find(secret, 59.0) == link
+    assert links.find(secret, 60.0) is None
+    link, _ = links.create("y", Grants.NONE, 0, 60, 0.0)
+    assert links.remove(link.id)
+    assert not links.good(link.id, 1.0)
+
+
+def test_rights_decide_and_late_positions_do_nothing():
+    looker, player = PageInput(Grants.NONE), PageInput(Grants.KEYBOARD | Grants.POINTER)
+    assert looker.event(w.Key(30, True, 0)) is None
+    assert player.event(w.Key(30, True, 0)) == KeyChanged(30, True)
+    assert player.event(w.Key(9999, True, 0)) is None
+    assert player.event(w.Place(5, 65535, 0)) == PointerPlaced(1.0, 0.0)
+    assert player.event(w.Place(4, 0, 0)) is None
+    assert player.event(w.PadPlugged(0, 3)) is None
+
+
+def test_a_backlog_drops_until_a_keyframe_that_is_asked_for_once():
+    gate = FrameGate(10_000)
+    assert gate.frame(0, keyframe=True) is Verdict.SEND
+    assert gate.frame(gate.limit_bytes + 1, keyframe=False) is Verdict.DROP
+    assert gate.frame(0, keyframe=False) is Verdict.DROP_AND_ASK
+    assert gate.frame(0, keyframe=False) is Verdict.DROP
+    assert gate.frame(0, keyframe=True) is Verdict.SEND
+
+
+def test_a_large_frame_crosses_the_link_in_parts_and_an_endless_one_does_not():
+    message, assembler = bytes(3 * PART_BYTES + 7), Assembler()
+    *first, last = [assembler.add(part) for part in video_parts(message, keyframe=True)]
+    assert first == [None] * 3
+    assert last == VideoReport(message, True)
+    part = next(iter(video_parts(bytes(2 * PART_BYTES), keyframe=False)))
+    with pytest.raises(ValueError, match="without an end"):
+        for _ in range(MAX_FRAME_BYTES // PART_BYTES + 2):
+            assembler.add(part)
