@@ -16,8 +16,24 @@ export interface Sink {
   sendLoosely(message: Uint8Array<ArrayBuffer>): void;
 }
 
+interface Box {
+  left: number;
+  top: number;
+  width: number;
+  height: number;
+}
+
+/** The part of a canvas that its picture covers, whole and centred. */
+export function pictureBox(canvas: HTMLCanvasElement): Box {
+  const box = canvas.getBoundingClientRect();
+  const scale = Math.min(box.width / canvas.width, box.height / canvas.height);
+  const width = canvas.width * scale;
+  const height = canvas.height * scale;
+  return { left: box.left + (box.width - width) / 2, top: box.top + (box.height - height) / 2, width, height };
+}
+
 /** Where in the picture a point of the window lies, as 0..65535. */
-export function placeIn(box: DOMRect, x: number, y: number): { x: number; y: number } {
+export function placeIn(box: Box, x: number, y: number): { x: number; y: number } {
   const fraction = (at: number, from: number, size: number) =>
     Math.round(65535 * Math.min(1, Math.max(0, size > 0 ? (at - from) / size : 0)));
   return { x: fraction(x, box.left, box.width), y: fraction(y, box.top, box.height) };
@@ -105,7 +121,7 @@ export class Input {
       if (type === "pointermove" && (event.movementX || event.movementY))
         this.sink.send(encode({ is: "Move", dx: Math.round(event.movementX), dy: Math.round(event.movementY) }));
     } else {
-      const place = encode({ is: "Place", seq: this.nextSeq(), ...placeIn(this.surface.getBoundingClientRect(), event.clientX, event.clientY) });
+      const place = encode({ is: "Place", seq: this.nextSeq(), ...placeIn(pictureBox(this.surface), event.clientX, event.clientY) });
       if (type === "pointermove") this.sink.sendLoosely(place);
       else this.sink.send(place); // a button must not overtake its place
     }
@@ -121,7 +137,7 @@ export class Input {
   }
 
   private touch(event: PointerEvent, type: keyof typeof PHASES): void {
-    const at = placeIn(this.surface.getBoundingClientRect(), event.clientX, event.clientY);
+    const at = placeIn(pictureBox(this.surface), event.clientX, event.clientY);
     const pressure = Math.round(65535 * event.pressure);
     this.sink.send(encode({ is: "Touch", phase: PHASES[type], pointer_id: event.pointerId % 32, ...at, pressure }));
   }
