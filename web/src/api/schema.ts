@@ -95,6 +95,15 @@ export type ConsoleSession = {
   expires_unix: number;
 };
 
+export type CreatedLink = {
+  id: string;
+  name: string;
+  grants: number;
+  app: number;
+  expires_in_s: number;
+  path: string;
+};
+
 export type CreatedToken = {
   id: string;
   name: string;
@@ -217,6 +226,18 @@ export type LaunchBody = {
   value?: string;
 };
 
+export type Link = {
+  id: string;
+  name: string;
+  grants: number;
+  app: number;
+  expires_in_s: number;
+};
+
+export type LinkTicketWish = {
+  secret: string;
+};
+
 export type LogLine = {
   seq: number;
   ts_ms: number;
@@ -261,6 +282,13 @@ export type NativeClient = {
   fingerprint: string;
   grants: number;
   expires_unix: number;
+};
+
+export type NewLink = {
+  name: string;
+  grants: number;
+  app?: number;
+  expires_in_s: number;
 };
 
 export type NewPassword = {
@@ -417,6 +445,18 @@ export type Summary = {
   gamestream: boolean;
   native: boolean;
   session?: StatusSession | null;
+};
+
+export type Ticket = {
+  ticket: string;
+  socket_path: string;
+  webtransport_port: number;
+  webtransport_path: string;
+  certificate_sha256: string;
+};
+
+export type TicketWish = {
+  app?: number;
 };
 
 export type Token = {

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from punktfunk.mgmt.access import Lane, Rule
 from punktfunk.mgmt.context import Caller, Context
-from punktfunk.mgmt.errors import ApiError, not_found, unavailable
+from punktfunk.mgmt.errors import ApiError, not_found
 from punktfunk.mgmt.guarded import API, Routes
 from punktfunk.mgmt.host_view import Play, PlayLinkFacts, PlayTicket, Refused
 from punktfunk.mgmt.management import Management
@@ -68,7 +68,7 @@ class CreatedLink(Link):
     path: str
 
 
-@routes.post(f"{API}/play/ticket", Rule.OPERATE, errors=(503,))
+@routes.post(f"{API}/play/ticket", Rule.OPERATE, errors=(409,))
 async def make_ticket(m: Context, caller: Caller, body: TicketWish) -> Ticket:
     """A ticket with every right for the caller's own session in the browser."""
     client = f"{caller.lane.value}:{caller.id}" if caller.lane is not Lane.MACHINE else "machine"
@@ -76,7 +76,7 @@ async def make_ticket(m: Context, caller: Caller, body: TicketWish) -> Ticket:
     return _ticket(_play(m).ticket(client, f"Browser of {caller.name}", body.app, still_good))
 
 
-@routes.post(f"{API}/play/link-ticket", Rule.OPEN, errors=(403, 503))
+@routes.post(f"{API}/play/link-ticket", Rule.OPEN, errors=(403, 409))
 async def make_link_ticket(m: Context, caller: Caller, body: LinkTicketWish) -> Ticket:
     """A ticket with the rights of a share link."""
     if (wait_s := m.throttle.wait_s(caller.address, m.clock())) > 0:
@@ -88,13 +88,13 @@ async def make_link_ticket(m: Context, caller: Caller, body: LinkTicketWish) -> 
         raise ApiError(403, str(error)) from error
 
 
-@routes.get(f"{API}/play/links", Rule.READ, errors=(503,))
+@routes.get(f"{API}/play/links", Rule.READ, errors=(409,))
 async def list_links(m: Context) -> list[Link]:
     """Every share link that is good."""
     return [_link(link) for link in _play(m).links()]
 
 
-@routes.post(f"{API}/play/links", Rule.ADMIN, errors=(409, 503))
+@routes.post(f"{API}/play/links", Rule.ADMIN, errors=(409,))
 async def make_link(m: Context, body: NewLink) -> CreatedLink:
     """A link that lets somebody else play, with these rights and for this long."""
     try:
@@ -104,7 +104,7 @@ async def make_link(m: Context, body: NewLink) -> CreatedLink:
     return CreatedLink(**_link(link).model_dump(), path=f"/play#{secret}")
 
 
-@routes.delete(f"{API}/play/links/{{link}}", Rule.ADMIN, status_code=204, errors=(404, 503))
+@routes.delete(f"{API}/play/links/{{link}}", Rule.ADMIN, status_code=204, errors=(404, 409))
 async def remove_link(m: Context, link: ShortId) -> Response:
     """Take a share link back; who plays by it is cut off within a second."""
     if not _play(m).unshare(link):
@@ -114,7 +114,7 @@ async def remove_link(m: Context, link: ShortId) -> Response:
 
 def _play(m: Management) -> Play:
     if m.host.play is None:
-        raise unavailable("playing in the browser is switched off")
+        raise ApiError(409, "playing in the browser is switched off")
     return m.host.play
 
 
