@@ -115,6 +115,12 @@ def shows_terminal(picture: Picture) -> bool:
     return float((np.abs(middle - TERMINAL_BACKGROUND).max(axis=2) < 14).mean()) > 0.4
 
 
+def shows_panel(picture: Picture) -> bool:
+    """Whether the panel's first button is there, at the bottom left; it comes after the terminal."""
+    red, green, blue = picture[-24:-10, 12:20].reshape(-1, 3).mean(axis=0)
+    return bool(red < 90 and green > 100 and blue > 100)
+
+
 def press(stream: Stream, key: int, *, shift: bool = False) -> None:
     """Press and release one virtual key."""
     if shift:

@@ -31,6 +31,7 @@ from tests.e2e.desktop_tools import (
     needs_desktop,
     press,
     processes_of,
+    shows_panel,
     shows_terminal,
     type_command,
 )
@@ -129,6 +130,7 @@ async def test_text_beyond_the_keyboard_arrives(host: HostProcess) -> None:
 async def test_mouse_clicks_moves_and_scrolls(host: HostProcess) -> None:
     async with paired_client(host) as client, desktop(client, MODE) as (stream, screen):
         await screen.until(shows_terminal)
+        await screen.until(shows_panel, 15.0)
         before = await screen.settled()
         stream.mouse_position(640, 40, 1280, 720)
         moved = await screen.until(
