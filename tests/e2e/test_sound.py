@@ -21,7 +21,7 @@ from punktfunk.media.audio import AudioCapture
 from punktfunk.media.frames import OpusPacket
 from punktfunk.media.plan import AudioPlan
 from punktfunk.session.identity import UserIdentity, desktop_user
-from punktfunk.session.processes import ProcessTree
+from punktfunk.session.processes import ProcessTree, host_mark
 from punktfunk.session.runtime_dirs import RuntimeDir
 from punktfunk.session.sound import SessionSound, remove_stale_sinks
 from punktfunk.session.sound_server import PrivateSoundServer, SoundError, SoundMode, SoundServer, open_sound_server
@@ -286,7 +286,8 @@ async def test_users_own_server_is_used_and_left_as_it_was(server: SoundServer, 
 
 
 async def test_sinks_of_a_dead_host_are_removed(server: SoundServer) -> None:
-    await server.pactl("load-module", "module-null-sink", "sink_name=punktfunk.999999-1.old")
+    gone = host_mark(999_999_999).replace("-0-", "-1-")
+    await server.pactl("load-module", "module-null-sink", f"sink_name=punktfunk.{gone}.old")
     await SessionSound.open(server, "mine", 2)
     assert await remove_stale_sinks(server) == 1
     sinks = await server.pactl("list", "short", "sinks")
