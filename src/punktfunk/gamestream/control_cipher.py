@@ -7,7 +7,7 @@ import struct
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from punktfunk.gamestream.replay import ReplayWindow
+from punktfunk.wire.replay import ReplayWindow
 
 REPLAY_WINDOW = 32_768
 """How far a message may lag behind the newest one: more than a client can send while one channel waits for a
@@ -48,7 +48,7 @@ class ControlCipher:
         """
         sequence, inner = self._decrypt(envelope)
         if self._v2:
-            self._seen.mark(sequence)
+            self._seen.accept(sequence)
         kind, payload_bytes = _INNER.unpack_from(inner)
         if payload_bytes != len(inner) - _INNER.size:
             raise EnvelopeError("the inner length is not the message's length")

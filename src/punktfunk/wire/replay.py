@@ -27,6 +27,14 @@ class ReplayWindow:
         """The highest number accepted, -1 before the first."""
         return self._highest
 
+    def is_fresh(self, number: int) -> bool:
+        """Whether ``accept`` would take the number, which may still prove forged: nothing is marked."""
+        if number > self._highest:
+            return True
+        if number <= self._highest - self._size or number < 0:
+            return False
+        return not self._words[(number >> _WORD_SHIFT) % len(self._words)] & 1 << (number & _WORD_BITS - 1)
+
     def accept(self, number: int) -> bool:
         """Mark ``number`` and say whether it is new; False for a repeat and for what is too old to tell."""
         words, highest = self._words, self._highest

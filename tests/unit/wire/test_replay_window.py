@@ -32,6 +32,7 @@ def test_agrees_with_a_set_over_jumps() -> None:
         base += rng.choice([0, 0, 1, 1, 2, 63, 64, 65, 500]) if rng.random() < 0.5 else 0
         number = max(0, base + rng.randrange(-250, 3))
         fresh = number not in seen and number > highest - 192
+        assert window.is_fresh(number) is fresh
         assert window.accept(number) is fresh
         seen.add(number)
         highest = max(highest, number)

@@ -11,7 +11,7 @@ from punktfunk.gamestream.enet.limits import (
     UNSEQUENCED_WINDOW,
 )
 from punktfunk.gamestream.enet.wire import SendFragment
-from punktfunk.gamestream.replay import ReplayWindow
+from punktfunk.wire.replay import ReplayWindow
 
 
 class Budget:
@@ -152,9 +152,8 @@ class UnsequencedWindow:
         """Whether this group is new; remembers it."""
         step = (group - self._highest) & 0xFFFF
         number = self._highest + (step if step < 0x8000 else step - 0x10000)
-        if not self._seen.is_fresh(number):
+        if not self._seen.accept(number):
             return False
-        self._seen.mark(number)
         self._highest = max(self._highest, number)
         return True
 
