@@ -232,7 +232,7 @@ class Host:
         if server is None:
             return None
 
-        microphone = self._settings.native.enabled and self._settings.native.microphone
+        microphone = self._settings.native.microphone
 
         async def open_sound(session_id: str, channels: int) -> SessionSound:
             return await SessionSound.open(server, session_id, channels, microphone=microphone)

@@ -17,13 +17,13 @@ from punktfunk.native.arming import PairingWindow
 from punktfunk.native.clipboard_bridge import ClipboardBridge
 from punktfunk.native.data_socket import DataSocket
 from punktfunk.native.live_stream import LiveStream
-from punktfunk.native.microphone import MicrophonePlayer
 from punktfunk.native.modes import Mode
 from punktfunk.native.pad_output import PadOutput
 from punktfunk.native.session import HostSession, Stage
 from punktfunk.native.transport import CONTROL_STREAM, QuicTransport
 from punktfunk.session.lifecycle import EndReason, State
 from punktfunk.session.microphone_feed import MicrophoneFeed
+from punktfunk.session.microphone_player import MicrophonePlayer
 from punktfunk.session.session import Session
 from punktfunk.session.stream import StreamError
 from punktfunk.trust.devices import clean_name
@@ -300,7 +300,7 @@ class NativeConnection:
             if self._feed is not None:
                 self._player = MicrophonePlayer(self._feed.write)
         if self._player is not None:
-            self._player.receive(frame)
+            self._player.receive(frame.seq, frame.payload)
 
     def _switch_clipboard(self, enabled: bool) -> None:
         if self._clipboard is None and enabled and self.session is not None and self._agreement is not None:

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from punktfunk.media.opus import SAMPLE_RATE_HZ, OpusError
 from punktfunk.media.voice import VoiceDecoder, packet_samples
-from punktfunk.wire.punktfunk1.audio import MicrophoneFrame
 
 DELAY_S = 0.03
 """A packet is played so long after it could have been: what jitter may eat."""
@@ -108,9 +107,9 @@ class MicrophonePlayer:
         self._timer: asyncio.TimerHandle | None = None
         self.buffer = JitterBuffer()
 
-    def receive(self, frame: MicrophoneFrame) -> None:
+    def receive(self, seq: int, payload: bytes) -> None:
         """One packet of the client."""
-        self.buffer.push(frame.seq, frame.payload, self._loop.time())
+        self.buffer.push(seq, payload, self._loop.time())
         if self._timer is None:
             self._arm()
 

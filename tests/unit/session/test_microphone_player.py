@@ -10,7 +10,7 @@ import pytest
 from punktfunk.client.opus import VoiceEncoder
 from punktfunk.media.opus import OpusError
 from punktfunk.media.voice import VoiceDecoder, packet_samples
-from punktfunk.native.microphone import DELAY_S, MAX_DELAY_S, MAX_PACKETS, JitterBuffer, Slot
+from punktfunk.session.microphone_player import DELAY_S, MAX_DELAY_S, MAX_PACKETS, JitterBuffer, Slot
 
 FRAME_S = 0.01
 PACKET = b"\x78\x01"
