@@ -11,6 +11,7 @@ import re
 import secrets
 import socket
 import struct
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +22,10 @@ from tests.conformance.moonlight.options import StreamOptions
 from tests.e2e.desktop_tools import Screen, file_appears, needs_desktop, read, shows_terminal, type_command
 from tests.e2e.host_process import HostProcess, running_host
 from tests.e2e.moonlight_tools import desktop_id, paired_client
+from tests.e2e.native_tools import arm
+
+from punktfunk.client.identity import load_identity
+from punktfunk.client.pairing import pair
 
 pytestmark = pytest.mark.e2e
 
@@ -276,6 +281,33 @@ async def test_a_key_held_by_a_client_that_dies_is_released_within_a_second(tmp_
                 await eventually(lambda: read(keys).endswith(" 62\n"))
             await stream.close()
             await client.cancel()
+
+
+@needs_desktop
+async def test_a_key_held_by_a_killed_punktfunk_client_is_released_within_a_second(tmp_path: Path) -> None:
+    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
+        folder.chmod(0o755)
+    with running_host(tmp_path / "host", "--display", "embedded") as host:
+        host.folder.chmod(0o777)
+        (host.folder / "reader.py").write_text(KEY_READER)
+        keys = host.folder / "keys"
+        identity = load_identity(tmp_path)
+        await pair(LOOPBACK, host.native_port, await arm(host), identity, name="Holder")
+        command = (sys.executable, "-m", "tests.e2e.native_holder", str(host.native_port), tmp_path, host.folder)
+        client = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        assert client.stdout is not None
+        assert await asyncio.wait_for(client.stdout.readline(), 40) == b"holding\n"
+        # Longer than the time after which a silent client's keys are released: this one is not silent.
+        await asyncio.sleep(2.5)
+        client.kill()
+        ended_at = time.monotonic()
+        await client.wait()
+        await asyncio.sleep(2.5)
+        pressed = [float(line.split()[0]) for line in read(keys).splitlines()[1:]]
+        assert len(pressed) > 20, "the key did not repeat"
+        assert max(b - a for a, b in itertools.pairwise(pressed[5:])) < REPEAT_GAP_S
+        print(f"killed: released after {pressed[-1] - ended_at:.2f} s")
+        assert pressed[-1] - ended_at < RELEASED_WITHIN_S
 
 
 async def eventually(condition: Callable[[], bool], limit_s: float = 5.0) -> None:

@@ -270,6 +270,8 @@ class NativeConnection:
                 self._owner.background(self._start(start.udp_port))
             case ev.MicrophoneReceived(frame=frame):
                 self._voice(frame)
+            case ev.LifeWanted():
+                self.transport.ask_for_life()
             case ev.ClipboardSwitched(enabled=enabled):
                 self._switch_clipboard(enabled)
             case ev.ClipboardOffered(offer=offer):
@@ -370,11 +372,13 @@ class NativeConnection:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        core.heard(self.transport.heard_at)
         deadline = core.next_deadline(self._loop.time())
         if deadline is not None and not self.over:
             self._timer = self._loop.call_at(deadline, self._tick)
 
     def _tick(self) -> None:
         assert self._core is not None
+        self._core.heard(self.transport.heard_at)
         self._core.tick(self._loop.time())
         self._carry_out()

@@ -100,6 +100,15 @@ class InputDecoder:
         """What time alone releases: a pen that fell silent."""
         return [*self._pen.expire(now)]
 
+    @property
+    def holding(self) -> bool:
+        """Whether the client has something pressed."""
+        return bool(self._keys or self._buttons or self._touches) or self._pads.in_use
+
+    def let_go(self) -> list[e.InputEvent]:
+        """Release everything that is pressed; pads stay plugged in."""
+        return [*self.release(Grants.KEYBOARD | Grants.POINTER), *self._pads.let_go()]
+
     def release(self, lost: Grants) -> list[e.InputEvent]:
         """Let go of everything held under these grants."""
         released: list[e.InputEvent] = []

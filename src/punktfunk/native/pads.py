@@ -98,6 +98,18 @@ class Pads:
         self._fingers.clear()
         return [e.PadRemoved(index) for index in present]
 
+    @property
+    def in_use(self) -> bool:
+        """Whether a button, stick or trigger of a pad is away from rest."""
+        return any(pad.present and _in_use(pad.state) for pad in self._pads.values())
+
+    def let_go(self) -> list[e.InputEvent]:
+        """Bring every pad to rest; each stays plugged in, and the client's next snapshot says how it really is."""
+        moved = [index for index, pad in self._pads.items() if pad.present and _in_use(pad.state)]
+        for index in moved:
+            self._pads[index].state = PadSnapshot(index, 0, 0)
+        return [_state(self._pads[index].state) for index in moved]
+
     def _snapshot(self, snapshot: PadSnapshot) -> list[e.InputEvent]:
         pad = self._newer(snapshot.pad, snapshot.seq)
         if pad is None:
@@ -178,6 +190,10 @@ class Pads:
             return []
         touched = e.PadTouched(pad, surface, phase, finger, x, y, pressure, clicked)
         return [*self._appear(pad), touched]
+
+
+def _in_use(s: PadSnapshot) -> bool:
+    return any((s.buttons, s.left_trigger, s.right_trigger, s.left_x, s.left_y, s.right_x, s.right_y))
 
 
 def _state(s: PadSnapshot) -> e.PadState:

@@ -7,6 +7,7 @@ import enum
 from punktfunk.input import events as e
 from punktfunk.native import session_events as ev
 from punktfunk.native.arming import PairingWindow
+from punktfunk.native.held_watch import HeldWatch, Step
 from punktfunk.native.input_decoder import InputDecoder
 from punktfunk.native.live_control import LiveControl, SessionParts
 from punktfunk.native.modes import Mode
@@ -68,6 +69,7 @@ class HostSession:
         self._parts: SessionParts | None = None
         self._control: LiveControl | None = None
         self._input: InputDecoder | None = None
+        self._watch = HeldWatch(now)
         self._held: dict[type[m.ControlMessage], m.ControlMessage] | None = {}
         self._clock_rounds = 0
 
@@ -86,7 +88,13 @@ class HostSession:
         deadlines = [self._deadline]
         if self.stage is Stage.LIVE and self._parts and self._input:
             deadlines += [self._parts.access.next_deadline(now), self._input.deadline]
+            if self._input.holding:
+                deadlines.append(self._watch.deadline())
         return min((d for d in deadlines if d is not None), default=None)
+
+    def heard(self, now: float) -> None:
+        """The client sent something that only it can have sent, be it only an acknowledgement."""
+        self._watch.heard(now)
 
     def receive(self, data: bytes, now: float, wall_ns: int) -> None:
         """Bytes of the control stream."""
@@ -130,6 +138,8 @@ class HostSession:
         if warning:
             self.send(warning)
         self._deliver(self._input.expire(now))
+        if self._input.holding:
+            self._ask_or_release(self._input, now)
 
     def park(self) -> None:
         """The Hello waits for the operator; its owner watches the time. Nothing happens if the session is over."""
@@ -308,6 +318,13 @@ class HostSession:
     def _deliver(self, events: list[e.InputEvent]) -> None:
         if events:
             self._events.append(ev.InputReceived(tuple(events)))
+
+    def _ask_or_release(self, inputs: InputDecoder, now: float) -> None:
+        match self._watch.step(now):
+            case Step.ASK:
+                self._events.append(ev.LifeWanted())
+            case Step.RELEASE:
+                self._deliver(inputs.let_go())
 
     def _answers(self, *stages: Stage) -> bool:
         if self.stage not in (*stages, Stage.CLOSED):

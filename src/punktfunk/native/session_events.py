@@ -51,6 +51,11 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
+class LifeWanted:
+    """Have the client answer something, so that its silence means that it is gone."""
+
+
+@dataclass(frozen=True, slots=True)
 class InputReceived:
     """Neutral input, in order."""
 

@@ -52,8 +52,17 @@ class ConnectionHandler(Protocol):
 class HostQuic(QuicConnection):
     """A server's connection that asks for a certificate, takes any or none, and bounds what waits to be sent.
 
-    aioquic has no public switch for client certificates and no bound on datagrams: hence a subclass.
+    aioquic has no public switch for client certificates, no bound on datagrams, and does not tell that a packet came that
+    carries nothing but acknowledgements: hence a subclass.
     """
+
+    heard_at = 0.0
+    """When the last packet came that could be decrypted."""
+
+    def _payload_received(self, context: Any, *arguments: Any, **options: Any) -> tuple[bool, bool]:
+        self.heard_at = context.time
+        known: tuple[bool, bool] = super()._payload_received(context, *arguments, **options)
+        return known
 
     def _initialize(self, peer_cid: bytes) -> None:
         super()._initialize(peer_cid)
@@ -127,6 +136,17 @@ class QuicTransport:
         address: Address | None = self._quic.get_peer_address()
         assert address is not None
         return address
+
+    @property
+    def heard_at(self) -> float:
+        """When the client's last authentic packet came."""
+        return self._quic.heard_at
+
+    def ask_for_life(self) -> None:
+        """Send something that the client's QUIC answers at once."""
+        if not self._lost:
+            self._quic.send_ping(0)
+            self._flush()
 
     def receive(self, data: bytes, address: Address) -> None:
         """One UDP datagram of this connection."""
