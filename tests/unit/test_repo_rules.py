@@ -83,7 +83,7 @@ def test_packages_are_listed_with_a_probe_and_a_reason():
     for name in ("packages-run.txt", "packages-test.txt"):
         for line in (ROOT / "scripts" / name).read_text().splitlines():
             if not line.startswith("#"):
-                assert re.fullmatch(r"[a-z0-9.+-]+ +(cmd:\S+|lib:\S+|python:\S+|deb) +\S.*", line), line
+                assert re.fullmatch(r"[a-z0-9.+-]+ +(cmd:\S+|debian:\S+|lib:\S+|python:\S+|deb) +\S.*", line), line
 
 
 @pytest.mark.parametrize("name", ["run.txt", "dev.txt"])

@@ -9,17 +9,12 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("playwright")
 from playwright.async_api import Page, expect
 from tests.conformance.moonlight.client import MoonlightClient
 from tests.e2e.host_process import HostProcess, running_host
 from tests.web import console as web
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.skipif(web.browser_program() is None, reason="there is no chromium"),
-    pytest.mark.skipif(not web.AXE.exists(), reason="scripts/web was not run"),
-]
+pytestmark = [pytest.mark.e2e, web.NEEDS_BROWSER]
 FLAGS = ("--display", "synthetic", "--audio", "off")
 
 

@@ -1,8 +1,8 @@
-// Writes src/api/schema.ts: one TypeScript type for each schema of docs/openapi.json.
+// Writes src/api/schema.ts, or the file that is named: one TypeScript type for each schema of docs/openapi.json.
 import { readFileSync, writeFileSync } from "node:fs";
 
 const source = new URL("../../docs/openapi.json", import.meta.url);
-const target = new URL("../src/api/schema.ts", import.meta.url);
+const target = process.argv[2] ?? new URL("../src/api/schema.ts", import.meta.url);
 const { components } = JSON.parse(readFileSync(source, "utf8"));
 
 function typeOf(schema) {
