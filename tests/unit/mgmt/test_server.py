@@ -183,11 +183,25 @@ async def test_smuggling_forms_are_refused(port: int):
         "Content-Length: -1\r\n",
         "Transfer-Encoding: chunked, identity\r\n",
         "Transfer-Encoding: xchunked\r\n",
+        "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
     ):
         async with plain_client(port) as (reader, writer):
             writer.write(f"{head}{fields}\r\n".encode())
             status = (await reader.readuntil(b"\r\n")).split()[1]
-            assert status in (b"400", b"413", b"501"), fields
+            assert status in (b"400", b"411", b"413", b"501"), fields
+
+
+async def test_a_chunked_request_is_refused_and_nothing_after_it_is_answered(port: int):
+    async with plain_client(port) as (reader, writer):
+        writer.write(
+            f"POST {API}/auth/login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+            "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+            "GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+        )
+        async with asyncio.timeout(3):
+            answer = await reader.read()
+    assert answer.startswith(b"HTTP/1.1 411 ")
+    assert answer.count(b"HTTP/1.1") == 1
 
 
 async def test_a_head_that_comes_slowly_ends_the_connection(port: int, monkeypatch):

@@ -22,6 +22,9 @@ def test_everything_installed(tmp_path: Path) -> None:
     panel = json.loads((tmp_path / "panel.conf").read_text())
     assert panel["custom/browser"]["on-click"] == "firefox-esr"
     assert panel["custom/files"]["on-click"] == "thunar"
+    style = (tmp_path / "panel.css").read_text()
+    for button in (name for name in panel["modules-left"] if name.startswith("custom/")):
+        assert f"#{button.replace('/', '-')}:hover" in style
 
 
 def test_nothing_installed_still_has_a_bar_and_no_welcome(tmp_path: Path) -> None:
