@@ -90,6 +90,13 @@ class HostQuic(QuicConnection):
             dropped += 1
         return dropped
 
+    def wanted(self, stream: int) -> bool:
+        """Whether the client still reads a stream. Clients of 0.7 stop reading the control stream, and stream on."""
+        known = self._streams.get(stream)
+        if known is None:
+            return not self._stream_is_discarded(stream)
+        return known.sender._reset_error_code is None
+
     def discard_stream(self, stream: int, code: int) -> None:
         """Want nothing more of a stream, and say so in both directions."""
         known = self._streams.get(stream)
@@ -154,8 +161,8 @@ class QuicTransport:
         self._turn()
 
     def write(self, stream: int, data: bytes, *, end: bool = False) -> None:
-        """Bytes for a stream."""
-        if not self._lost:
+        """Bytes for a stream; dropped where the client does not want them."""
+        if not self._lost and self._quic.wanted(stream):
             self._quic.send_stream_data(stream, data, end_stream=end)
             self._flush()
 

@@ -36,6 +36,7 @@ class Guest:
     data: list[tuple[int, bytes]] = field(default_factory=list)
     datagrams: list[bytes] = field(default_factory=list)
     lost_with: list[int] = field(default_factory=list)
+    resets: list[int] = field(default_factory=list)
 
     def opened(self, fingerprint: bytes | None) -> None:
         self.is_open, self.fingerprint = True, fingerprint
@@ -44,7 +45,7 @@ class Guest:
         self.data.append((stream, data))
 
     def stream_reset(self, stream: int) -> None:
-        pass
+        self.resets.append(stream)
 
     def datagram(self, data: bytes) -> None:
         self.datagrams.append(data)
@@ -142,6 +143,27 @@ async def test_streams_datagrams_and_the_reason_of_a_close(door: Door) -> None:
     await until(lambda: client.closed_error is not None)
     assert "no picture" in str(client.closed_error)
     await until(lambda: guest.lost_with == [0x68])
+    await client.shut()
+
+
+async def test_a_client_that_stops_reading_a_stream_hears_no_more_of_it_and_goes_on(door: Door) -> None:
+    """What punktfunk-probe 0.7.0 does with the control stream once it has what it needs."""
+    client, guest = await door.enter()
+    heard: list[bytes] = []
+    client.attach(lambda payload: None, heard.append)
+    client.send_control(b"hello")
+    await until(lambda: len(guest.data) == 1)
+    client._quic.stop_stream(transport_module.CONTROL_STREAM, 0)
+    client.transmit()
+    await until(lambda: bool(guest.resets))
+    guest.transport.write(transport_module.CONTROL_STREAM, b"to nobody")
+    client._quic.send_stream_data(transport_module.CONTROL_STREAM, b"", end_stream=True)
+    client.transmit()
+    await until(lambda: transport_module.CONTROL_STREAM not in guest.transport._quic._streams)
+    guest.transport.write(transport_module.CONTROL_STREAM, b"to nobody")
+    guest.transport.send_datagram(b"still here")
+    await until(lambda: heard == [b"still here"])
+    assert not guest.lost_with
     await client.shut()
 
 
