@@ -236,7 +236,16 @@ class PrivateSoundServer(SoundServer):
         await self.pactl(
             "load-module", "module-null-sink", f"sink_name={_VOID_SINK}", "sink_properties=priority.session=2000"
         )
-        await self.pactl("set-default-sink", _VOID_SINK)
+        # pipewire-pulse answers before WirePlumber, which keeps the defaults, has come up: on a busy machine seconds before.
+        deadline = asyncio.get_running_loop().time() + _READY_TIMEOUT_S
+        while True:
+            try:
+                await self.pactl("set-default-sink", _VOID_SINK)
+                return
+            except SoundError:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise
+                await asyncio.sleep(_READY_POLL_S)
 
     async def _spawn(self, program: str) -> None:
         private = str(self._runtime_dir)

@@ -10,9 +10,31 @@ import pytest
 from punktfunk.session import sound_server
 from punktfunk.session.identity import UserIdentity
 from punktfunk.session.runtime_dirs import RuntimeDir
-from punktfunk.session.sound_server import SoundError, SoundMode, SoundServer, open_sound_server
+from punktfunk.session.sound_server import (
+    PrivateSoundServer,
+    SoundError,
+    SoundMode,
+    SoundServer,
+    open_sound_server,
+)
 
 USER = UserIdentity("root", 0, 0, "/root", "")
+
+
+class SlowWirePlumber(PrivateSoundServer):
+    """Knows no default sink during the first ``refusals`` attempts to choose one."""
+
+    def __init__(self, refusals: int) -> None:
+        super().__init__(USER, Path("/nonexistent"))
+        self.refusals = refusals
+        self.asked: list[str] = []
+
+    async def pactl(self, *arguments: str) -> str:
+        self.asked.append(arguments[0])
+        if arguments[0] == "set-default-sink" and self.refusals:
+            self.refusals -= 1
+            raise SoundError("pactl set-default-sink failed: Failure: Not supported")
+        return ""
 
 
 class FakeServer(SoundServer):
@@ -62,6 +84,18 @@ async def test_restart_is_tried_until_it_works_and_then_told_once() -> None:
     await server.close()
     assert server.ended
     assert notes.empty()
+
+
+async def test_a_private_server_waits_for_the_keeper_of_the_default_sink() -> None:
+    server = SlowWirePlumber(refusals=3)
+    await server._load_void()
+    assert server.asked == ["load-module", *["set-default-sink"] * 4]
+
+
+async def test_a_default_sink_that_is_never_to_be_had_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sound_server, "_READY_TIMEOUT_S", 0.0)
+    with pytest.raises(SoundError, match="Not supported"):
+        await SlowWirePlumber(refusals=1_000_000)._load_void()
 
 
 async def test_one_failing_listener_does_not_keep_it_from_the_others() -> None:
