@@ -91,7 +91,7 @@ class HostQuic(QuicConnection):
         return dropped
 
     def wanted(self, stream: int) -> bool:
-        """Whether the client still reads a stream: those of 0.7 stop reading the control stream, and stream on."""
+        """Whether the client still reads a stream. Those of 0.7 stop reading the control stream and go on."""
         known = self._streams.get(stream)
         if known is None:
             return not self._stream_is_discarded(stream)

@@ -236,7 +236,7 @@ class PrivateSoundServer(SoundServer):
         await self.pactl(
             "load-module", "module-null-sink", f"sink_name={_VOID_SINK}", "sink_properties=priority.session=2000"
         )
-        # pipewire-pulse answers before WirePlumber, which keeps the defaults, has come up: seconds before on a busy machine.
+        # pipewire-pulse answers before WirePlumber, keeper of the defaults, is up: seconds before on a busy machine.
         deadline = asyncio.get_running_loop().time() + _READY_TIMEOUT_S
         while True:
             try:
