@@ -45,3 +45,8 @@ async def test_the_bitrate_fits_a_bottleneck(host: HostProcess, identity: Client
     result = await run_case(host, CASES["bottleneck 10 Mbit/s"], SECONDS, identity)
     assert FLOOR_KBPS <= result.bitrate_kbps < 10_500 < MAX_BITRATE_KBPS
     assert result.shown_share > 0.8
+
+
+async def test_a_path_that_swallows_large_packets_without_a_word(host: HostProcess, identity: ClientIdentity) -> None:
+    result = await run_case(host, CASES["MTU 1280"], SECONDS, identity)
+    assert result.shown_share > 0.9

@@ -16,6 +16,7 @@ from punktfunk.host.settings import Settings
 from punktfunk.input.gamepads.catalogue import Node
 from punktfunk.native.adaptive_fec import START_PERCENT
 from punktfunk.native.negotiation import HostOffer
+from punktfunk.native.path_search import JUMBO_MTU, STANDARD_MTU
 from punktfunk.native.plane import NativePlane, PlaneSettings
 from punktfunk.session.manager import SessionManager
 from punktfunk.trust.identity import load_native_identity, load_unique_id
@@ -89,6 +90,7 @@ async def make_native_plane(
         reference_invalidation=video.reference_invalidation,
         clipboard=clipboard,
         frames=frames,
+        max_mtu=JUMBO_MTU if native.jumbo else STANDARD_MTU,
     )
     return NativePlane(
         settings=plane_settings,

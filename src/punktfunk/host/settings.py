@@ -92,6 +92,9 @@ class NativeSettings(msgspec.Struct, frozen=True, kw_only=True):
         int,
         Meta(ge=0, le=65535, description="First of the UDP ports for video, one a session. 0: any free ones."),
     ] = 0
+    jumbo: Annotated[
+        bool, Meta(description="Send video in packets of up to 9000 bytes where the whole path carries them.")
+    ] = False
     clipboard: Annotated[bool, Meta(description="Share the clipboard with clients that ask for it.")] = True
     microphone: Annotated[bool, Meta(description="Give each desktop a microphone that its client speaks into.")] = True
 

@@ -13,6 +13,7 @@ from punktfunk.native.clipboard import Clipboard
 from punktfunk.native.live_control import SessionParts
 from punktfunk.native.modes import Mode, ModeSwitch
 from punktfunk.native.negotiation import bound
+from punktfunk.native.path_search import STANDARD_MTU
 from punktfunk.native.plane_messages import NativeTransport
 from punktfunk.native.recovery import RecoveryPolicy
 from punktfunk.native.shard_size import ShardSizer
@@ -48,6 +49,7 @@ class SessionFacts:
     clipboard: ClipReason = ClipReason.UNAVAILABLE
     max_bitrate_kbps: int = DEFAULT_BITRATE_KBPS
     frames: int = 0
+    max_mtu: int = STANDARD_MTU
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def wire_mode(mode: DisplayMode) -> Mode:
 
 def agree(negotiated: Welcome, hello: Hello, access: Access, facts: SessionFacts) -> Agreement:
     """Complete a negotiated Welcome, and derive from it what the host itself needs."""
-    shards = ShardSizer(hello.max_shard_payload, ipv6=facts.ipv6, path_mtu=facts.mtu)
+    shards = ShardSizer(hello.max_shard_payload, ipv6=facts.ipv6, max_mtu=facts.max_mtu, path_mtu=facts.mtu)
     gf8 = facts.fec_scheme is FecScheme.GF8
     welcome = replace(
         bound(negotiated, facts.data_port, shards.shard_bytes),

@@ -183,10 +183,15 @@ class NativeConnection:
             self._core.change_access(access.grants, access.expires, self._loop.time())
             self._carry_out()
 
+    def path_changed(self, mtu: int) -> None:
+        """Probes have found how large the path's packets may be."""
+        self.poll_path()
+
     def poll_path(self) -> None:
-        """Once a second: follow the path's MTU."""
-        mtu = self._live.path_mtu() if self._live is not None else None
-        if mtu is not None and self._core is not None:
+        """Once a second: follow the path's MTU, of which probes and the kernel know."""
+        known = (self.transport.path_mtu, self._live.path_mtu() if self._live is not None else None)
+        mtu = min((mtu for mtu in known if mtu is not None), default=None)
+        if mtu is not None and self._core is not None and self._live is not None:
             self._core.path_mtu(mtu)
             self._carry_out()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
@@ -22,6 +23,7 @@ from cryptography import x509
 
 from punktfunk.discovery.network import plain_address
 from punktfunk.native.admission import Admission, Verdict
+from punktfunk.native.path_search import STANDARD_MTU, PathMemory, PathSearch
 from punktfunk.native.transport import ConnectionHandler, HostQuic, QuicTransport, server_configuration
 from punktfunk.trust.identity import Identity
 from punktfunk.wire.punktfunk1 import ALPN_PROTOCOLS
@@ -32,6 +34,9 @@ MAX_PACKET_BYTES = 2048
 MAX_CONNECTION_IDS = 4096
 """More than all admitted connections can have; a packet for an unknown one is dropped."""
 
+_IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER, _PMTUDISC_PROBE = 10, 23, 3
+"""linux/in.h, linux/in6.h: packets leave whole, whatever the kernel believes the path to carry."""
+
 logging.getLogger("quic").setLevel(logging.ERROR)  # aioquic tells of every stranger's every mistake
 
 
@@ -39,9 +44,17 @@ class QuicEndpoint:
     """Serves on a bound, non-blocking socket, which it closes in the end. ``accept`` makes a connection's handler."""
 
     def __init__(
-        self, sock: socket.socket, identity: Identity, accept: Callable[[QuicTransport], ConnectionHandler]
+        self,
+        sock: socket.socket,
+        identity: Identity,
+        accept: Callable[[QuicTransport], ConnectionHandler],
+        *,
+        max_mtu: int = STANDARD_MTU,
     ) -> None:
         self._socket = sock
+        self._max_mtu = max_mtu
+        self.paths = PathMemory()
+        _forbid_fragments(sock)
         self._accept = accept
         certificate = x509.load_der_x509_certificate(identity.certificate.der)
         self._configuration = server_configuration(certificate, identity.private_key, ALPN_PROTOCOLS)
@@ -154,6 +167,7 @@ class QuicEndpoint:
     def _open(
         self, header: QuicHeader, original_cid: bytes, retry_cid: bytes | None, address: Address
     ) -> QuicTransport:
+        ip = plain_address(address[0])
         quic = HostQuic(
             configuration=self._configuration,
             original_destination_connection_id=original_cid,
@@ -166,8 +180,8 @@ class QuicEndpoint:
             over=self._connection_over,
             cid_changed=self._cid_changed,
             handshake_over=self.admission.shook_hands,
+            search=PathSearch(ipv6=":" in ip, max_mtu=self._max_mtu, remembered=self.paths[ip]),
         )
-        ip = plain_address(address[0])
         self.admission.enter(ip)
         self._stranger_address[transport] = ip
         self._by_cid[header.destination_cid] = transport
@@ -182,6 +196,8 @@ class QuicEndpoint:
 
     def _connection_over(self, transport: QuicTransport) -> None:
         self.known(transport)
+        if transport.path_mtu is not None:
+            self.paths.remember(plain_address(transport.peer[0]), transport.path_mtu)
         for cid in [cid for cid, other in self._by_cid.items() if other is transport]:
             del self._by_cid[cid]
 
@@ -190,3 +206,13 @@ class QuicEndpoint:
             self._socket.sendto(data, address)
         except OSError:  # no room or no route: lost like any packet
             return
+
+
+def _forbid_fragments(sock: socket.socket) -> None:
+    """Have probes of the path leave as they are; without it, or on another system, they may arrive in pieces."""
+    levels = [(socket.IPPROTO_IP, _IP_MTU_DISCOVER)]
+    if sock.family == socket.AF_INET6:
+        levels.append((socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER))
+    for level, option in levels:
+        with contextlib.suppress(OSError):
+            sock.setsockopt(level, option, _PMTUDISC_PROBE)

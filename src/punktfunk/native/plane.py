@@ -18,6 +18,7 @@ from punktfunk.native.data_socket import DataSocket, NoDataPort, route_mtu
 from punktfunk.native.endpoint import QuicEndpoint
 from punktfunk.native.modes import Mode
 from punktfunk.native.negotiation import HostOffer, Refusal, negotiate
+from punktfunk.native.path_search import STANDARD_MTU
 from punktfunk.native.session import Stage
 from punktfunk.native.transport import QuicTransport
 from punktfunk.session.lifecycle import EndReason, State
@@ -40,7 +41,10 @@ log = logging.getLogger(__name__)
 
 PLANE = Plane.NATIVE.value
 LAST_WORDS_S = 0.1
-SOCKET_BUFFER_BYTES = 1 << 20
+PATH_WAIT_S = 0.3
+"""How long a Welcome waits for the path's MTU, which is known after one round trip where nothing is in the way."""
+FIXED_PATH_WAIT_S = 2.0
+"""The same toward a client whose packet size cannot be changed later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,7 @@ class PlaneSettings:
     reference_invalidation: bool = False
     clipboard: ClipReason = ClipReason.UNAVAILABLE
     frames: int = 0
+    max_mtu: int = STANDARD_MTU
 
 
 class NativePlane:
@@ -99,7 +104,7 @@ class NativePlane:
     async def start(self) -> None:
         """Bind the port and serve; raises OSError."""
         sock = bind_udp(self.settings.address, self.settings.port)
-        self._endpoint = QuicEndpoint(sock, self._identity, self._accept)
+        self._endpoint = QuicEndpoint(sock, self._identity, self._accept, max_mtu=self.settings.max_mtu)
         self._exits.push_async_callback(self._endpoint.close)
         self._exits.callback(self._store.subscribe(self._device_changed))
         ticker = asyncio.create_task(self._tick())
@@ -252,6 +257,7 @@ class NativePlane:
         """Have the session of this client ready, and answer with Welcome."""
         try:
             session = await self._session_for(connection, hello, welcome, name)
+            mtu = await self._mtu_of(connection, hello)
             if connection.over:
                 if session.state is State.ADMITTED and not self.has_successor(connection):
                     await session.end(EndReason.CLIENT_LOST)
@@ -266,7 +272,7 @@ class NativePlane:
         facts = SessionFacts(
             data.port,
             data.ipv6,
-            route_mtu(connection.address),
+            mtu,
             self.wall_offset_ns,
             self.settings.fec_scheme,
             self.settings.pinned_fec,
@@ -274,8 +280,16 @@ class NativePlane:
             self.settings.clipboard,
             self._offer.max_bitrate_kbps,
             self.settings.frames,
+            self.settings.max_mtu,
         )
         connection.admit(session, agree(welcome, hello, access, facts), data)
+
+    async def _mtu_of(self, connection: NativeConnection, hello: Hello) -> int | None:
+        """What is known of the path before anything large is sent on it."""
+        address = connection.address
+        found = await connection.transport.path_known(PATH_WAIT_S if hello.max_shard_payload else FIXED_PATH_WAIT_S)
+        known = (route_mtu(address), found or self._endpoint.paths[address])
+        return min((mtu for mtu in known if mtu is not None), default=None)
 
     async def _session_for(self, connection: NativeConnection, hello: Hello, welcome: Welcome, name: str) -> Session:
         """The client's session, as it left it; another app is started in a new one."""

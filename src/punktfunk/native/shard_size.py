@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from punktfunk.native.path_search import STANDARD_MTU
 from punktfunk.wire.punktfunk1.messages import ShardPayloadChanged
 from punktfunk.wire.punktfunk1.video import MAX_SHARD_BYTES, MIN_SHARD_BYTES, shard_bytes_for_mtu
-
-STANDARD_MTU = 1500
 
 
 class ShardSizer:

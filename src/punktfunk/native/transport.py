@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from aioquic.quic import events
-from aioquic.quic.connection import QuicConnection, QuicConnectionState
+from aioquic.quic.connection import NetworkAddress, QuicConnection, QuicConnectionState
+from aioquic.quic.packet import QuicFrameType, QuicPacketType
+from aioquic.quic.packet_builder import QuicDeliveryHandler, QuicDeliveryState, QuicPacketBuilder
+from aioquic.tls import Epoch
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from punktfunk.native.path_search import PathProbe, PathSearch
 from punktfunk.wire.punktfunk1.enums import CloseCode
 from punktfunk.wire.udp import Address
 
@@ -46,6 +51,10 @@ class ConnectionHandler(Protocol):
 
     def lost(self, code: int) -> None:
         """The connection is over, by whomever; once, and only after ``opened``."""
+        ...
+
+    def path_changed(self, mtu: int) -> None:
+        """The path carries IP packets of ``mtu`` bytes; at first, and whenever it becomes another size."""
         ...
 
 
@@ -97,6 +106,46 @@ class HostQuic(QuicConnection):
             return not self._stream_is_discarded(stream)
         return known.sender._reset_error_code is None
 
+    @property
+    def rtt_s(self) -> float:
+        """The path's round trip, smoothed."""
+        return float(self._loss._rtt_smoothed) if self._loss._rtt_initialized else float(self._loss._rtt_initial)
+
+    @property
+    def next_packet(self) -> int:
+        """The number of the next packet."""
+        return int(self._packet_number)
+
+    def acknowledged_since(self, packet: int) -> bool:
+        """Whether a packet has been acknowledged that has this number or a later one."""
+        return bool(self._spaces[Epoch.ONE_RTT].largest_acked_packet >= packet)
+
+    def padded_ping(
+        self, payload_bytes: int, handler: QuicDeliveryHandler, number: int, now: float
+    ) -> list[tuple[bytes, NetworkAddress]]:
+        """A packet that only asks for its acknowledgement, of the given size; ``handler`` gets its fate and ``number``.
+
+        It stands outside of congestion control and loss detection (RFC 9000 §14.4): most of these are sent to be lost.
+        """
+        assert self._version is not None
+        builder = QuicPacketBuilder(
+            host_cid=self.host_cid,
+            is_client=False,
+            max_datagram_size=payload_bytes,
+            packet_number=self._packet_number,
+            peer_cid=self._peer_cid.cid,
+            version=self._version,
+        )
+        builder.start_packet(QuicPacketType.ONE_RTT, self._cryptos[Epoch.ONE_RTT])
+        frame = builder.start_frame(QuicFrameType.PING, handler=handler, handler_args=(number,))
+        frame.push_bytes(bytes(builder.remaining_buffer_space))
+        datagrams, packets = builder.flush()
+        self._packet_number = builder.packet_number
+        for packet in packets:
+            packet.sent_time, packet.in_flight, packet.is_ack_eliciting = now, False, False
+            self._spaces[packet.epoch].sent_packets[packet.packet_number] = packet
+        return [(data, self._network_paths[0].addr) for data in datagrams]
+
     def discard_stream(self, stream: int, code: int) -> None:
         """Want nothing more of a stream, and say so in both directions."""
         known = self._streams.get(stream)
@@ -121,8 +170,14 @@ class QuicTransport:
         over: Callable[[QuicTransport], None],
         cid_changed: Callable[[QuicTransport, bytes, bool], None],
         handshake_over: Callable[[], None],
+        search: PathSearch,
     ) -> None:
         self._quic = quic
+        self._search = search
+        self._search_timer: asyncio.Handle | None = None
+        self._first_probe_packet = 0
+        self._mtu_known = asyncio.Event()
+        self._mtu: int | None = None
         self._handler = accept(self)
         self._send = send
         self._over = over
@@ -154,6 +209,18 @@ class QuicTransport:
         if not self._lost:
             self._quic.send_ping(0)
             self._flush()
+
+    @property
+    def path_mtu(self) -> int | None:
+        """The path's MTU, as probes have found it; None while it is not known."""
+        return self._mtu
+
+    async def path_known(self, timeout_s: float) -> int | None:
+        """Wait for ``path_mtu``, but not for long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._mtu_known.wait()
+        return self._mtu
 
     def receive(self, data: bytes, address: Address) -> None:
         """One UDP datagram of this connection."""
@@ -193,8 +260,9 @@ class QuicTransport:
     def abandon(self) -> None:
         """Forget the connection without a word; nothing of it runs any more."""
         self._keep_alive.cancel()
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._search_timer):
+            if timer is not None:
+                timer.cancel()
 
     def _turn(self) -> None:
         self._busy = True
@@ -233,6 +301,7 @@ class QuicTransport:
         self._keep_alive.cancel()
         self._keep_alive = self._loop.call_later(KEEP_ALIVE_S, self._ping)
         self._handler.opened(self._quic.client_fingerprint)
+        self._search_timer = self._loop.call_soon(self._search_path)
 
     def _end(self, code: int) -> None:
         self._tell_lost(code)
@@ -258,6 +327,39 @@ class QuicTransport:
         self._quic.send_ping(0)
         self._keep_alive = self._loop.call_later(KEEP_ALIVE_S, self._ping)
         self._flush()
+
+    def _search_path(self) -> None:
+        if self._lost:
+            return
+        now, search = self._loop.time(), self._search
+        probe = search.poll(now, self._quic.rtt_s, alive=self._quic.acknowledged_since(self._first_probe_packet))
+        if probe is not None:
+            self._send_probe(probe, now)
+        self._tell_path()
+        self._search_timer = self._loop.call_at(max(search.due, now + 0.001), self._search_path)
+
+    def _send_probe(self, probe: PathProbe, now: float) -> None:
+        if probe.number == self._search.first_number:
+            self._first_probe_packet = self._quic.next_packet
+        for data, address in self._quic.padded_ping(probe.payload_bytes, self._probe_over, probe.number, now):
+            self._send(data, address)
+        # A small packet beside it shows that the path is alive, and its acknowledgement names the probe too.
+        self._quic.send_ping(1)
+        self._flush()
+
+    def _probe_over(self, fate: QuicDeliveryState, number: int) -> None:
+        if fate is QuicDeliveryState.ACKED and not self._lost:
+            self._search.acknowledged(number, self._loop.time())
+            if self._search_timer is not None:
+                self._search_timer.cancel()
+            self._search_timer = self._loop.call_soon(self._search_path)
+
+    def _tell_path(self) -> None:
+        mtu = self._search.mtu
+        if mtu is not None and mtu != self._mtu:
+            self._mtu = mtu
+            self._mtu_known.set()
+            self._handler.path_changed(mtu)
 
     def _flush(self) -> None:
         if not self._busy:

@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 
 import pytest
+from tests.impair.path import Impairments
+from tests.impair.relay import UdpRelay
 
 from punktfunk.client.endpoint import Endpoint, dial
 from punktfunk.client.errors import ClientError
@@ -37,6 +39,7 @@ class Guest:
     datagrams: list[bytes] = field(default_factory=list)
     lost_with: list[int] = field(default_factory=list)
     resets: list[int] = field(default_factory=list)
+    mtus: list[int] = field(default_factory=list)
 
     def opened(self, fingerprint: bytes | None) -> None:
         self.is_open, self.fingerprint = True, fingerprint
@@ -52,6 +55,9 @@ class Guest:
 
     def lost(self, code: int) -> None:
         self.lost_with.append(code)
+
+    def path_changed(self, mtu: int) -> None:
+        self.mtus.append(mtu)
 
 
 class Door:
@@ -104,6 +110,32 @@ async def test_both_sides_see_each_other_s_certificate(door: Door, identity: Ide
     await client.shut(0x51)
     await until(lambda: guest.lost_with == [0x51])
     await until(lambda: door.endpoint.connections == 0)
+
+
+@pytest.mark.parametrize(
+    ("network", "mtu"),
+    [
+        (Impairments(), 1500),
+        (Impairments(delay_s=0.02, loss=0.1), 1500),
+        (Impairments(delay_s=0.005, mtu=1280), 1280),
+        (Impairments(delay_s=0.005, mtu=1430), 1420),
+        (Impairments(mtu=1240), 1228),
+    ],
+    ids=str,
+)
+async def test_the_path_s_mtu_is_found(door: Door, network: Impairments, mtu: int) -> None:
+    async with UdpRelay((ADDRESS, door.port), network, network) as relay:
+        client = await dial(*relay.address, new_identity(), budget_s=DIAL_S)
+        await until(lambda: bool(door.guests and door.guests[-1].is_open))
+        guest = door.guests[-1]
+        assert await guest.transport.path_known(10.0) == mtu
+        assert guest.mtus == [mtu]
+        client.send_control(b"still here")
+        await until(lambda: bool(guest.data))
+        await client.shut()
+        if not network.loss:
+            await until(lambda: door.endpoint.connections == 0)
+            assert door.endpoint.paths[ADDRESS] == mtu
 
 
 async def test_a_client_needs_no_certificate(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
