@@ -12,6 +12,9 @@ from punktfunk.cli.output import WRONG_SETTINGS, Example, examples, fail
 from punktfunk.cli.serve import run_host
 from punktfunk.host.settings import LoadedSettings
 
+_FRAMES_HELP = (
+    "Send so many frames whose bytes clients can check, and end the session; 0: endless video. Test pattern only."
+)
 _DISPLAYS = {"virtual": "auto", "synthetic": "synthetic"}
 
 
@@ -28,7 +31,7 @@ def register(app: typer.Typer) -> None:
         "punktfunk1-host",
         epilog=examples(
             Example(
-                "punktfunk-host punktfunk1-host --source synthetic --frames 300", "300 test pictures to each client"
+                "punktfunk-host punktfunk1-host --source synthetic --frames 300", "300 frames to check to each client"
             ),
             Example("punktfunk-host punktfunk1-host --pairing-pin 0427 --max-sessions 1", "for a script"),
         ),
@@ -38,7 +41,8 @@ def register(app: typer.Typer) -> None:
 def native_listener(
     port: Annotated[int, typer.Option(min=1024, max=65535, help="UDP port.")] = 9777,
     source: Annotated[Source, typer.Option(help="A desktop for each client, or the test pattern.")] = Source.VIRTUAL,
-    frames: Annotated[int, typer.Option(min=0, help="End a session after so many; 0: never. Test pattern only.")] = 0,
+    frames: Annotated[int, typer.Option(min=0, help=_FRAMES_HELP)] = 0,
+    seconds: Annotated[int, typer.Option(min=0, help="End a session after so long; 0: never.")] = 0,
     max_sessions: Annotated[int, typer.Option(min=0, help="Stop after so many sessions; 0: never.")] = 0,
     max_concurrent: Annotated[int, typer.Option(min=1, max=64, help="Sessions at the same time.")] = 4,
     pairing_pin: Annotated[str, typer.Option(metavar="PIN", help="Fixed PIN of four digits. Default: random.")] = "",
@@ -67,7 +71,7 @@ def native_listener(
         from punktfunk.host.app import run
         from punktfunk.host.native_listener import ListenerOptions, NativeListener
 
-        options = ListenerOptions(pairing_pin, max_sessions, frames)
+        options = ListenerOptions(pairing_pin, max_sessions, frames, seconds)
         return run(loaded, lambda loaded: NativeListener(loaded, options, _announce))
 
     raise typer.Exit(run_host(settings_or_exit(config, flags), run))

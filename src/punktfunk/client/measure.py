@@ -26,6 +26,7 @@ from punktfunk.client.session import Session
 from punktfunk.client.sound import SoundDecoder, WavWriter
 from punktfunk.client.timeline import PictureTimeline
 from punktfunk.wire.punktfunk1.caps import Grants
+from punktfunk.wire.punktfunk1.verification import verification_frame
 
 SETTLE_S = 2.0
 """What follows a mode change and belongs to it."""
@@ -55,8 +56,10 @@ class Watcher:
         self.seen = asyncio.Event()
         self.last: VideoFrame | None = None
         self.peak: float | None = None
+        self.mismatched = 0
         self._session = session
-        self._decode = decode
+        self._verify = session.welcome.frames > 0
+        self._decode = decode and not self._verify
         self._change: PictureTimeline | None = None
 
     @asynccontextmanager
@@ -88,6 +91,9 @@ class Watcher:
                     self._shown()
         else:
             async for unit in self._session.frames():
+                if self._verify:
+                    arrived = unit.arrival.unit
+                    self.mismatched += arrived.data != verification_frame(arrived.frame_index)
                 if unit.show:
                     self._shown()
 
@@ -134,6 +140,9 @@ async def measure(session: Session, plan: Plan, host: str, started: float, *, de
         report.clock_offset_us, report.rtt_us = statistics.clock_offset_ns / 1000, statistics.rtt_ns / 1000
     seen = watcher.timeline.pictures
     report.checks.insert(0, Check("picture", seen > 0, f"{seen} shown"))
+    if expected := session.welcome.frames:
+        detail = f"{seen} of {expected} arrived, {watcher.mismatched} of them with wrong bytes"
+        report.checks.insert(1, Check("test frames", seen == expected and not watcher.mismatched, detail))
     if plan.picture_file is not None and watcher.last is not None:
         await asyncio.to_thread(write_png, watcher.last, plan.picture_file)
     if session.closed is not None and not report.ended:

@@ -156,7 +156,9 @@ class Session:
         self._answers: dict[type[Event], asyncio.Future[Event]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._ended = asyncio.Event()
-        self._decoder = VideoDecoder(welcome.codec, self._on_decoder) if options.decode else None
+        # A number of frames means frames to be checked byte by byte, which no decoder takes.
+        decode = options.decode and not welcome.frames
+        self._decoder = VideoDecoder(welcome.codec, self._on_decoder) if decode else None
         self._reader = MediaReader(data_socket, data, self._receiver, self._on_reader)
         endpoint.on_closed = self._on_closed
 

@@ -8,17 +8,18 @@ from dataclasses import dataclass
 
 from punktfunk.host.app import Host
 from punktfunk.host.settings import LoadedSettings
-from punktfunk.session.lifecycle import State
+from punktfunk.session.lifecycle import EndReason, State
 from punktfunk.session.session import Session
 
 
 @dataclass(frozen=True, slots=True)
 class ListenerOptions:
-    """``pin`` "" makes a random one, ``max_sessions`` 0 serves for ever, ``frames`` 0 streams without end."""
+    """``pin`` "" makes a random one, ``max_sessions`` 0 serves for ever, ``frames`` and ``seconds`` 0 stream on."""
 
     pin: str = ""
     max_sessions: int = 0
     frames: int = 0
+    seconds: int = 0
 
 
 class NativeListener(Host):
@@ -39,8 +40,14 @@ class NativeListener(Host):
     def _session_changed(self, session: Session) -> None:
         if session.state is State.ENDED:
             self._ended.add(session.id)
+        elif self._options.seconds:
+            self._in_background(self._end_later(session))
         if 0 < self._options.max_sessions <= len(self._ended):
             self.stop()
+
+    async def _end_later(self, session: Session) -> None:
+        await asyncio.sleep(self._options.seconds)
+        await session.end(EndReason.ENDED_BY_OPERATOR)
 
     async def _keep_armed(self) -> None:
         plane = self.native

@@ -17,6 +17,7 @@ from punktfunk.wire.latency import LatencyWindow
 from punktfunk.wire.pacing import schedule
 from punktfunk.wire.punktfunk1.datagrams import HostTiming, encode_datagram
 from punktfunk.wire.punktfunk1.messages import ProbeRequest
+from punktfunk.wire.punktfunk1.verification import verification_frame
 from punktfunk.wire.punktfunk1.video import FrameFlags
 from punktfunk.wire.udp import Address, BatchSender, SendStatistics
 
@@ -150,7 +151,9 @@ class NativeVideoSender:
     def _send(self, frame: EncodedFrame) -> int:
         index = self._numbers.next_frame()
         pts_ns = self._next_pts(frame.capture_ns)
-        outgoing = self._packetizer.packets(frame.data, FrameTag(pts_ns, index, _FLAGS[frame.kind]))
+        # A client that is told a number of frames checks their bytes instead of decoding them.
+        data = verification_frame(index) if self._frames else frame.data
+        outgoing = self._packetizer.packets(data, FrameTag(pts_ns, index, _FLAGS[frame.kind]))
         self._send_paced(outgoing, frame.capture_ns + self.frame_interval_ns)
         done_ns = self._clock()
         self.statistics.frames_sent += 1
