@@ -1,4 +1,4 @@
-"""Test frames whose bytes follow from their number (punktfunk1.md §11.1); punktfunk-probe 0.7.0 and 0.31.0 accept them."""
+"""Test frames whose bytes follow from their number (punktfunk1.md §11.1); the released 0.7.0 and 0.31.0 take them."""
 
 from __future__ import annotations
 
