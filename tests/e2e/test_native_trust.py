@@ -25,7 +25,7 @@ from punktfunk.client.identity import ClientIdentity, new_identity
 from punktfunk.client.session import Options
 from punktfunk.trust.identity import load_gamestream_identity
 from punktfunk.wire.punktfunk1.control import encode_control
-from punktfunk.wire.punktfunk1.enums import CloseCode
+from punktfunk.wire.punktfunk1.enums import CLOSE_SENTENCES, CloseCode
 from punktfunk.wire.punktfunk1.hello import Hello, encode_hello
 from punktfunk.wire.punktfunk1.messages import PairProof, Reconfigure, RequestKeyframe
 
@@ -64,7 +64,8 @@ async def knocks(host: HostProcess, identity: ClientIdentity) -> bool:
     waiting = asyncio.create_task(refusal(host, identity))
     await eventually(lambda: bool(host.json("pending")["attempts"]))
     await command(host, "deny")
-    return (await waiting).code == CloseCode.DENIED
+    refused = await waiting
+    return (refused.code, refused.reason) == (CloseCode.DENIED, CLOSE_SENTENCES[CloseCode.DENIED])
 
 
 async def test_only_the_very_certificate_that_was_paired_is_let_in(host: HostProcess) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from punktfunk.wire.punktfunk1.enums import CloseCode
+from punktfunk.wire.punktfunk1.enums import CLOSE_SENTENCES, CloseCode
 
 
 class ClientError(Exception):
@@ -45,8 +45,8 @@ class ConnectionClosedError(ClientError):
     """The host closed the connection with ``code``; ``reason`` is its own text and may be empty."""
 
     def __init__(self, code: int, reason: str = "") -> None:
-        text = _SENTENCES.get(code, f"the host closed the connection with code 0x{code:02x}")
-        super().__init__(f"{text}: {reason}" if reason else text)
+        text = CLOSE_SENTENCES.get(code, f"the host closed the connection with code 0x{code:02x}")
+        super().__init__(f"{text}: {reason}" if reason and reason != text else text)
         self.code = code
         self.reason = reason
 
@@ -70,30 +70,6 @@ class AccessDeniedError(ConnectionClosedError):
 class SetupFailedError(ConnectionClosedError):
     """Host and client cannot agree, or the host could not start the session."""
 
-
-_SENTENCES: dict[int, str] = {
-    CloseCode.DONE: "the session is over",
-    CloseCode.ERROR: "the host reports an error",
-    CloseCode.BUSY: "the host is busy: all its sessions are taken",
-    CloseCode.USER_QUIT: "the session was quit",
-    CloseCode.APP_EXITED: "the launched application exited",
-    CloseCode.NOT_ARMED: "the host does not wait for a PIN; start pairing there first",
-    CloseCode.ARMED_FOR_OTHER: "the host waits for another device's PIN",
-    CloseCode.RATE_LIMITED: "too many pairing attempts; wait a few seconds",
-    CloseCode.IDENTITY_REQUIRED: "the host wants a client certificate",
-    CloseCode.DENIED: "the host's owner denied the request",
-    CloseCode.APPROVAL_TIMEOUT: "nobody at the host approved the request in time",
-    CloseCode.SUPERSEDED: "a newer connection of this device took over",
-    CloseCode.WIRE_VERSION: "host and client speak different versions; update the older one",
-    CloseCode.SETUP_FAILED: "the host could not start the session",
-    CloseCode.ACCESS_EXPIRED: "this device's access to the host expired",
-    CloseCode.LAUNCH_FORBIDDEN: "this device may not launch programs on the host",
-    CloseCode.POWERING_DOWN: "the host is powering down",
-    CloseCode.UNKNOWN_PROFILE: "the host does not know that profile",
-    CloseCode.NO_SEAT: "the host has no seat for this session",
-    CloseCode.SEAT_OCCUPIED: "the host's seat is occupied",
-    CloseCode.SEAT_UNAVAILABLE: "the host's seat is not available",
-}
 
 _KINDS: dict[int, type[ConnectionClosedError]] = {
     CloseCode.DONE: SessionEndedError,

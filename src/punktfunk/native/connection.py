@@ -28,7 +28,7 @@ from punktfunk.session.session import Session
 from punktfunk.session.stream import StreamError
 from punktfunk.trust.devices import clean_name
 from punktfunk.wire.punktfunk1.audio import MicrophoneFrame
-from punktfunk.wire.punktfunk1.enums import STREAM_CANCELLED, CloseCode
+from punktfunk.wire.punktfunk1.enums import CLOSE_SENTENCES, STREAM_CANCELLED, CloseCode
 from punktfunk.wire.punktfunk1.hello import Hello
 from punktfunk.wire.punktfunk1.messages import ControlMessage, ProbeResult
 
@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 
 _UNIDIRECTIONAL = 2
 """Bit of a stream's number (RFC 9000 §2.1)."""
+_ORDINARY = (CloseCode.DONE, CloseCode.ERROR, CloseCode.USER_QUIT)
+"""Codes that say nothing by themselves."""
 _CLOSE_CODES = {
     EndReason.CANCELLED: CloseCode.DONE,
     EndReason.APP_EXITED: CloseCode.APP_EXITED,
@@ -262,9 +264,11 @@ class NativeConnection:
             case ev.Transmit(data=data):
                 self.transport.write(CONTROL_STREAM, data)
             case ev.Close(code=code, reason=reason):
+                # Clients of 0.7 know few codes: they show the words, or nothing but a number.
+                reason = reason or ("" if code in _ORDINARY else CLOSE_SENTENCES[code])
                 log.info("%s (%s): closed with 0x%02x %s", self.label, self.address, code, reason)
                 self.transport.close(code, reason)
-                self._finish(EndReason.REVOKED if code is CloseCode.ACCESS_EXPIRED else None)
+                self._finish(EndReason.EXPIRED if code is CloseCode.ACCESS_EXPIRED else None)
             case ev.HelloReceived(hello=hello):
                 self.hello = hello
                 self._owner.hello(self, hello)

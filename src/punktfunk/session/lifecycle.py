@@ -34,6 +34,7 @@ class EndReason(enum.Enum):
     APP_EXITED = "the app exited"
     LINGER_EXPIRED = "nobody came back"
     REVOKED = "the device's pairing was removed"
+    EXPIRED = "the device's access expired"
     ENDED_BY_OPERATOR = "ended on the host"
     SHUTDOWN = "the host is stopping"
     START_FAILED = "the session could not be started"

@@ -130,6 +130,7 @@ def test_every_close_code_is_a_sentence() -> None:
         assert isinstance(error, ConnectionClosedError)
         assert "code 0x" not in str(error)
         assert str(closed(code, "why")).endswith(": why")
+        assert str(closed(code, str(error))) == str(error)
     assert "0x7f" in str(closed(0x7F))
 
 
