@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 import socket
+import ssl
 import struct
 import sys
 import time
@@ -20,7 +21,7 @@ import pytest
 from tests.conformance.moonlight.client import MoonlightClient
 from tests.conformance.moonlight.options import StreamOptions
 from tests.e2e.desktop_tools import Screen, file_appears, needs_desktop, read, shows_terminal, type_command
-from tests.e2e.host_process import HostProcess, running_host
+from tests.e2e.host_process import MGMT_OFFSET, HostProcess, running_host
 from tests.e2e.moonlight_tools import desktop_id, paired_client
 from tests.e2e.native_tools import arm
 
@@ -106,7 +107,63 @@ def flood_pings(host: HostProcess) -> None:
                 sock.sendto(secrets.token_bytes(20), (LOOPBACK, host.base_port + port))
 
 
-FLOODS = [flood_pairing, flood_http, flood_http_headers, flood_tls, flood_rtsp, flood_enet, flood_pings]
+def flood_management_tls(host: HostProcess) -> None:
+    once(host.mgmt_port, b"\x16\x03\x01" + secrets.token_bytes(512))
+
+
+def over_tls(port: int, data: bytes) -> None:
+    """One TLS connection with some bytes; whatever comes back is thrown away."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with contextlib.suppress(OSError), socket.create_connection((LOOPBACK, port), 1) as plain:
+        plain.settimeout(0.5)
+        with context.wrap_socket(plain) as sock:
+            sock.sendall(data)
+            sock.recv(4096)
+
+
+def flood_management_http(host: HostProcess) -> None:
+    chunks = b"1\r\na\r\n" * 2000
+    start = f"POST /api/v1/auth/login HTTP/1.1\r\nHost: {LOOPBACK}\r\nContent-Type: application/json\r\n".encode()
+    over_tls(host.mgmt_port, start + b"Transfer-Encoding: chunked\r\n\r\n" + chunks)
+    over_tls(host.mgmt_port, start + b"X: " + secrets.token_bytes(60_000).hex().encode() + b"\r\n\r\n")
+    over_tls(host.mgmt_port, secrets.token_bytes(3000) + b"\r\n\r\n")
+
+
+def flood_websocket(host: HostProcess) -> None:
+    upgrade = (
+        f"GET /api/v1/play/socket?ticket={secrets.token_hex(800)} HTTP/1.1\r\nHost: {LOOPBACK}:{host.mgmt_port}\r\n"
+        f"Origin: https://{LOOPBACK}:{host.mgmt_port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+    over_tls(host.mgmt_port, upgrade.encode() + b"\x82\xff\x7f" + secrets.token_bytes(3000))
+
+
+def flood_quic(host: HostProcess) -> None:
+    """Initial packets that decrypt to nothing, versions that do not exist, short packets of no connection."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        for version in (b"\0\0\0\1", secrets.token_bytes(4)):
+            for _ in range(20):
+                ids = b"\x08" + secrets.token_bytes(8) + b"\x08" + secrets.token_bytes(8) + b"\0"
+                packet = b"\xc3" + version + ids + struct.pack("!H", 0x4000 | 1170) + secrets.token_bytes(1170)
+                sock.sendto(packet, (LOOPBACK, host.native_port))
+            sock.sendto(b"\x40" + secrets.token_bytes(secrets.randbelow(1300)), (LOOPBACK, host.native_port))
+            sock.sendto(bytes(60_000), (LOOPBACK, host.native_port))
+
+
+FLOODS = [
+    flood_pairing,
+    flood_http,
+    flood_http_headers,
+    flood_tls,
+    flood_rtsp,
+    flood_enet,
+    flood_pings,
+    flood_management_tls,
+    flood_management_http,
+    flood_websocket,
+    flood_quic,
+]
 
 
 @pytest.mark.parametrize("flood", FLOODS)
@@ -132,7 +189,7 @@ async def test_a_flood_of_strangers_is_bounded_in_memory(
     await eventually(lambda: open_files(host) <= files_before + 40, 15)
 
 
-@pytest.mark.parametrize("offset", [-5, 0, RTSP])
+@pytest.mark.parametrize("offset", [-5, 0, RTSP, MGMT_OFFSET])
 async def test_slow_clients_are_cut_and_do_not_hold_up_others(host: HostProcess, offset: int) -> None:
     """A byte now and then for as long as it is allowed, on many connections."""
     before = resident_mib(host)
