@@ -79,6 +79,24 @@ def _touches_environment(tree: ast.Module) -> bool:
     )
 
 
+def test_nobody_changes_the_environment():
+    """Other threads, native ones too, may be reading it."""
+    for path in SOURCES:
+        changes = re.search(
+            r"os\.(putenv|unsetenv)|environb?(\[[^]]*\] *=[^=]|\.(update|setdefault|pop|clear)\()", path.read_text()
+        )
+        assert changes is None, f"{relative(path)}: {changes[0]}"
+
+
+def test_the_security_page_names_tests_that_exist():
+    named = re.findall(r"`([a-z0-9_/]+\.py)::(\w+)`", (ROOT / "docs/security.md").read_text())
+    assert len(named) > 50
+    for file, test in named:
+        places = [ROOT / "tests" / file, ROOT / "tests/unit" / file]
+        text = next((path.read_text() for path in places if path.exists()), "")
+        assert f"def {test}(" in text, f"{file}::{test}"
+
+
 def test_packages_are_listed_with_a_probe_and_a_reason():
     for name in ("packages-run.txt", "packages-test.txt"):
         for line in (ROOT / "scripts" / name).read_text().splitlines():
