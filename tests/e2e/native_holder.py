@@ -1,6 +1,7 @@
-"""A punktfunk client that holds a key until somebody kills it: ``python -m tests.e2e.native_holder PORT IDENTITY FOLDER``.
+"""A punktfunk client that holds a key until somebody kills it.
 
-Starts a program in the desktop's terminal that notes every byte that it reads, presses A, and says so on its output.
+``python -m tests.e2e.native_holder PORT IDENTITY FOLDER`` starts a program in the desktop's terminal that notes
+every byte that it reads, presses A, and says so on its output.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ async def hold(port: int, identity: Path, folder: Path) -> None:
         await pictures(live, 10, 20)
         keys = folder / "keys"
         async with asyncio.timeout(READY_S):
-            while not keys.exists():  # the terminal may not be up yet  # noqa: ASYNC110
+            while not keys.exists():  # the terminal may not be up yet
                 line = f"python3 {folder}/reader.py {keys}"
                 for start in range(0, len(line), 8):
                     live.input.text(line[start : start + 8])

@@ -45,12 +45,13 @@ _HEADER = struct.Struct(">I")
 _MAGIC = struct.Struct("<I")
 _BODY_OFFSET = _HEADER.size + _MAGIC.size
 
-_KEY = struct.Struct("<xhB2x")
+_KEY = struct.Struct("<BhB2x")
 _RELATIVE = struct.Struct(">hh")
 _ABSOLUTE = struct.Struct(">hh2xhh")
 _BUTTON = struct.Struct("B")
 _VERTICAL_SCROLL = struct.Struct(">h4x")
 _HORIZONTAL_SCROLL = struct.Struct(">h")
+_NOT_NORMALISED = 0x01
 _HAPTICS = struct.Struct("<2x")
 _TOUCH = struct.Struct("<BxHIfffff")
 _PEN = struct.Struct("<BBBxfffHBxff")
@@ -178,10 +179,10 @@ class InputDecoder:
 
 
 def _key(body: bytes, *, pressed: bool) -> tuple[InputEvent, ...]:
-    # The "not normalised" flag is not looked at: only the host's keyboard layout could say which key would do.
-    code, modifiers = _unpack("key", _KEY, body)
+    flags, code, modifiers = _unpack("key", _KEY, body)
     evdev = VIRTUAL_KEY_TO_EVDEV.get(code & 0xFF)
-    return () if evdev is None else (KeyChanged(evdev, pressed, modifiers & 0x0F),)
+    by_meaning = bool(flags & _NOT_NORMALISED)
+    return () if evdev is None else (KeyChanged(evdev, pressed, modifiers & 0x0F, by_meaning),)
 
 
 def _text(body: bytes) -> tuple[InputEvent, ...]:

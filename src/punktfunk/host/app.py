@@ -31,6 +31,7 @@ from punktfunk.host.management import ManagementError, RunningApi, start_managem
 from punktfunk.host.native import make_native_plane, native_advert_of
 from punktfunk.host.settings import LoadedSettings, Settings
 from punktfunk.input.gamepads.catalogue import Node
+from punktfunk.input.xkb import KeyboardLayout, LayoutError, check_layout
 from punktfunk.native.live_stream import WORKER_MODULE as NATIVE_WORKER_MODULE
 from punktfunk.native.plane import NativePlane
 from punktfunk.session.desktops.base import DesktopError
@@ -127,7 +128,10 @@ class Host:
         )
         look = LookSettings(command=settings.display.desktop_command, wallpaper=settings.display.wallpaper)
         self.desktop = choose_desktop(
-            settings.display.kind, runtime, look, keyboard_layout=settings.display.keyboard_layout
+            settings.display.kind,
+            runtime,
+            look,
+            keyboard=_keyboard(settings.display.keyboard_layout, settings.display.keyboard_options),
         )
         pool = WorkerPool(_worker_environment(user, runtime.path))
         self._exits.push_async_callback(pool.close)
@@ -276,6 +280,17 @@ def run(loaded: LoadedSettings, make: Callable[[LoadedSettings], Host] = Host) -
         return asyncio.run(make(loaded).run())
     except (DesktopError, IdentityError, ManagementError, RuntimeDirError, TrustError) as error:
         raise HostError(str(error)) from error
+
+
+def _keyboard(layout: str, options: str) -> KeyboardLayout:
+    """The sessions' keyboard; one that this machine does not have is said now, and is a US keyboard then."""
+    try:
+        names = KeyboardLayout.parse(layout, options)
+        check_layout(names)
+    except (LayoutError, OSError) as error:
+        log.warning("display.keyboard_layout: %s; sessions get a US keyboard", error)
+        return KeyboardLayout()
+    return names
 
 
 def _is_other(user: UserIdentity) -> bool:

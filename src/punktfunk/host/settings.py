@@ -139,8 +139,19 @@ class DisplaySettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
     wallpaper: Annotated[str, Meta(description="Picture behind the built-in desktop. Empty: the built-in one.")] = ""
     keyboard_layout: Annotated[
-        str, Meta(pattern="^[a-z]{2,20}$", description="XKB layout of the sessions' keyboards, such as us, de or fr.")
+        str,
+        Meta(
+            pattern=r"^[a-z]{2,20}(\([\w-]{1,32}\))?(,[a-z]{2,20}(\([\w-]{1,32}\))?){0,3}$",
+            description="XKB layout of the sessions' keyboards, such as de, us(intl) or, with two to switch, us,ru.",
+        ),
     ] = "us"
+    keyboard_options: Annotated[
+        str,
+        Meta(
+            pattern=r"^([\w]{1,32}:[\w-]{1,64}(,[\w]{1,32}:[\w-]{1,64}){0,7})?$",
+            description="XKB options, such as grp:alt_shift_toggle to switch between two layouts, or compose:menu.",
+        ),
+    ] = ""
 
 
 class AudioSettings(msgspec.Struct, frozen=True, kw_only=True):

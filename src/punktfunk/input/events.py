@@ -17,11 +17,13 @@ class _Event(msgspec.Struct, frozen=True, tag=True):
 
 class KeyChanged(_Event, frozen=True, tag=True):
     """One physical key. ``code`` is an evdev key code, ``modifiers`` the bits the client believes are held
-    (1 shift, 2 ctrl, 4 alt, 8 meta), for clients whose on-screen keyboards send only the bits."""
+    (1 shift, 2 ctrl, 4 alt, 8 meta), for clients whose on-screen keyboards send only the bits. ``by_meaning``: the
+    client means the letter that a US keyboard has there, wherever the session's layout has it."""
 
     code: int
     pressed: bool
     modifiers: int = 0
+    by_meaning: bool = False
 
 
 class TextTyped(_Event, frozen=True, tag=True):

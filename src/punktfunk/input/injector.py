@@ -16,18 +16,14 @@ from punktfunk.input.events import (
     TextTyped,
     Touched,
 )
+from punktfunk.input.keyboard import Keyboard, KeySeat, LayoutFacts
 
-MAX_KEY_CODE = 247
-"""Largest evdev code with a place in an XKB keymap that X11 programs understand (keycode 255)."""
 MAX_HELD_BUTTONS = 8
 SCROLL_UNITS_PER_NOTCH = 120
 
 _BTN_LEFT, _BTN_RIGHT, _BTN_MIDDLE = 0x110, 0x111, 0x112
 _BUTTONS = range(_BTN_LEFT, _BTN_LEFT + MAX_HELD_BUTTONS)
 _PEN_BUTTONS = ((1, _BTN_RIGHT), (2, _BTN_MIDDLE))
-# Modifier bit, key to press for it, keys that count as holding it (gamestream.md §7.3; meta is not synthesized).
-_MODIFIERS = ((1, 42, frozenset({42, 54})), (2, 29, frozenset({29, 97})), (4, 56, frozenset({56, 100})))
-_MODIFIER_KEYS = frozenset({29, 42, 54, 56, 97, 100, 125, 126})
 
 
 class Injector(Protocol):
@@ -42,12 +38,8 @@ class Injector(Protocol):
         ...
 
 
-class Seat(Protocol):
+class Seat(KeySeat, Protocol):
     """The devices of one display: what a capture library or a virtual device offers. Pixels of the picture."""
-
-    def key(self, code: int, pressed: bool) -> None: ...
-
-    def text(self, text: str) -> None: ...
 
     def move_to(self, x: float, y: float) -> None: ...
 
@@ -75,9 +67,9 @@ class SeatInjector:
     pen's buttons are right and middle. Pad events are not for a seat and are dropped.
     """
 
-    def __init__(self, seat: Seat) -> None:
+    def __init__(self, seat: Seat, layout: LayoutFacts | None = None) -> None:
         self._seat = seat
-        self._keys: set[int] = set()
+        self._keyboard = Keyboard(seat, layout)
         self._buttons: set[int] = set()
         self._finger: int | None = None
 
@@ -85,9 +77,9 @@ class SeatInjector:
         """Inject one event."""
         match event:
             case KeyChanged():
-                self._key(event)
+                self._keyboard.change(event)
             case TextTyped(text=text):
-                self._seat.text(text)
+                self._keyboard.type(text)
             case PointerMoved(dx=dx, dy=dy):
                 self._seat.move_by(dx, dy)
             case PointerPlaced(x=x, y=y):
@@ -103,35 +95,17 @@ class SeatInjector:
             case _:
                 pass
 
+    def switch_num_lock_on(self) -> None:
+        """Once, on a fresh seat."""
+        self._keyboard.switch_num_lock_on()
+
     def release_all(self) -> None:
         """Release every key and button that is held."""
         self._finger = None
-        for code in sorted(self._keys):
-            self._seat.key(code, False)
-        self._keys.clear()
+        self._keyboard.release_all()
         for code in sorted(self._buttons):
             self._seat.button(code, False)
         self._buttons.clear()
-
-    def _key(self, event: KeyChanged) -> None:
-        code = event.code
-        # The compositor makes its own repeats, and a release without a press would confuse its counting.
-        if not 0 < code <= MAX_KEY_CODE or event.pressed == (code in self._keys):
-            return
-        if not event.pressed:
-            self._keys.discard(code)
-            self._seat.key(code, False)
-            return
-        synthetic = [] if code in _MODIFIER_KEYS else self._missing_modifiers(event.modifiers)
-        for modifier in synthetic:
-            self._seat.key(modifier, True)
-        self._keys.add(code)
-        self._seat.key(code, True)
-        for modifier in reversed(synthetic):
-            self._seat.key(modifier, False)
-
-    def _missing_modifiers(self, bits: int) -> list[int]:
-        return [key for bit, key, holders in _MODIFIERS if bits & bit and not self._keys & holders]
 
     def _button(self, code: int, pressed: bool) -> None:
         if code not in _BUTTONS or pressed == (code in self._buttons):
@@ -190,6 +164,10 @@ class DeafInjector:
         """Nothing is held."""
 
 
-def open_injector(source: object) -> Injector:
-    """The injector for what is captured: through its seat where it has one."""
-    return SeatInjector(source.seat) if isinstance(source, HasSeat) else DeafInjector()
+def open_injector(source: object, layout: LayoutFacts | None = None) -> Injector:
+    """The injector for what is captured: through its seat where it has one, with Num Lock on."""
+    if not isinstance(source, HasSeat):
+        return DeafInjector()
+    injector = SeatInjector(source.seat, layout)
+    injector.switch_num_lock_on()
+    return injector

@@ -14,12 +14,13 @@ from punktfunk.media.plan import Mode, VideoPlan
 class HostCompositor(msgspec.Struct, frozen=True, tag=True):
     """A compositor that runs outside of the worker. ``wayland_display`` is its socket's absolute path. ``sway_socket``
     is the path of its i3-style control socket when it is sway: its refresh timer is then kept in step with the plan.
-    ``keyboard_layout`` and ``keyboard_variant`` are XKB names for the injected keyboard."""
+    ``keyboard_layout``, ``keyboard_variant`` and ``keyboard_options`` are XKB names for the injected keyboard."""
 
     wayland_display: str
     sway_socket: str = ""
     keyboard_layout: str = "us"
     keyboard_variant: str = ""
+    keyboard_options: str = ""
 
 
 class OwnCompositor(msgspec.Struct, frozen=True, tag=True):
@@ -29,6 +30,7 @@ class OwnCompositor(msgspec.Struct, frozen=True, tag=True):
     socket_link: str
     keyboard_layout: str = "us"
     keyboard_variant: str = ""
+    keyboard_options: str = ""
 
 
 class Synthetic(msgspec.Struct, frozen=True, tag=True):

@@ -1,4 +1,4 @@
-"""Nothing stays pressed for a client that has fallen silent: when to ask for a sign of life, when to let go. No clock."""
+"""Nothing stays pressed for a client that fell silent: when to ask for a sign of life, when to let go. No clock."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ ASK_AFTER_S = 0.3
 """What a client answers to comes every few milliseconds in a stream with sound; this is for the ones without."""
 ASK_AGAIN_S = 0.2
 RELEASE_AFTER_S = 0.8
-"""Keys of a client that died are up within a second; a path that stands still for longer costs a key held through it."""
+"""Keys of a client that died are up within a second; a path that stands still for longer costs a held key."""
 
 
 class Step(enum.Enum):

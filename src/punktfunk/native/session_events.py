@@ -144,6 +144,7 @@ SessionEvent = (
     | Paired
     | HelloReceived
     | Started
+    | LifeWanted
     | InputReceived
     | MicrophoneReceived
     | ModeRequested

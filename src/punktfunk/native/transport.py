@@ -61,8 +61,8 @@ class ConnectionHandler(Protocol):
 class HostQuic(QuicConnection):
     """A server's connection that asks for a certificate, takes any or none, and bounds what waits to be sent.
 
-    aioquic has no public switch for client certificates, no bound on datagrams, and does not tell that a packet came that
-    carries nothing but acknowledgements: hence a subclass.
+    aioquic has no public switch for client certificates, no bound on datagrams, and does not tell when a packet came
+    that carries nothing but acknowledgements: hence a subclass.
     """
 
     heard_at = 0.0

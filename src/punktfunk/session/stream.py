@@ -21,6 +21,7 @@ from punktfunk.session import messages as m
 from punktfunk.session.identity import UserIdentity
 from punktfunk.session.lifecycle import RestartBudget
 from punktfunk.session.link import LINK_VERSION
+from punktfunk.session.lock_memory import LockMemory
 from punktfunk.session.pad_memory import PadMemory
 from punktfunk.session.worker import NUMBERS_BYTES
 from punktfunk.session.worker_process import WorkerPool, WorkerProcess
@@ -82,6 +83,7 @@ class Stream:
         self._video_endpoint: m.Address | None = None
         self._audio_endpoint: m.Address | None = None
         self._pads = PadMemory()
+        self._locks = LockMemory()
         self._closed = False
         self._replacing: asyncio.Task[None] | None = None
         self._heard = 0.0
@@ -141,11 +143,13 @@ class Stream:
     def inject(self, events: tuple[InputEvent, ...]) -> None:
         """Input from the client, in order."""
         self._pads.note(events)
+        self._locks.note(events)
         for i in range(0, len(events), MAX_INPUT_EVENTS):
             self._tell(m.InjectInput(events[i : i + MAX_INPUT_EVENTS]))
 
     def release_input(self) -> None:
         """Release everything that is held."""
+        self._locks.released()
         self._tell(m.ReleaseInput())
 
     def request_keyframe(self) -> None:
@@ -226,7 +230,7 @@ class Stream:
             worker.kill("is not needed any more")
             raise
         self._worker, self.started, self._heard = worker, info, time.monotonic()
-        if known := self._pads.replay():
+        if known := (*self._locks.replay(), *self._pads.replay()):
             self._tell(m.InjectInput(known))
         if self._video_endpoint is not None:
             self._tell(m.SetVideoEndpoint(m.Endpoint(*self._video_endpoint)))

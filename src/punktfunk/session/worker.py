@@ -27,13 +27,15 @@ from typing import Protocol
 from punktfunk.input.events import Feedback, InputEvent, PadEvent
 from punktfunk.input.gamepads.catalogue import Node
 from punktfunk.input.injector import Injector, open_injector
+from punktfunk.input.keyboard import LayoutFacts
 from punktfunk.input.pad_hub import PadHub, open_node
+from punktfunk.input.xkb import KeyboardLayout, LayoutError
 from punktfunk.media.audio import AudioCapture, ToneCapture
 from punktfunk.media.frames import OpusPacket
 from punktfunk.media.opus import OpusError, libopus
 from punktfunk.media.plan import VideoPlan
 from punktfunk.media.pulse import PulseError, libpulse
-from punktfunk.media.video_source import SourceLost, Synthetic, VideoSource, open_source
+from punktfunk.media.video_source import DisplayTarget, SourceLost, Synthetic, VideoSource, open_source
 from punktfunk.session import messages as m
 from punktfunk.session.link import LINK_VERSION, Link, LinkClosed, LinkError
 from punktfunk.session.video_path import VideoOut, VideoPath
@@ -232,7 +234,7 @@ class Worker:
         video, self._audio_out = self._video, _ = self._plane.open(setup)
         self._started_ns = time.monotonic_ns()
         info = source.start(c.video, lambda frame: path.frame(frame, video))
-        self._injector = open_injector(source)
+        self._injector = open_injector(source, _layout_facts(c.display))
         if c.audio is not None:
             if c.audio_target is not None:
                 self._audio = AudioCapture(c.audio_target, c.audio)
@@ -325,6 +327,17 @@ def _preload() -> None:
         libopus()
     with contextlib.suppress(PulseError):
         libpulse()
+
+
+def _layout_facts(display: DisplayTarget) -> LayoutFacts | None:
+    if isinstance(display, Synthetic):
+        return None
+    names = KeyboardLayout(display.keyboard_layout, display.keyboard_variant, display.keyboard_options)
+    try:
+        return LayoutFacts.of(names)
+    except (LayoutError, OSError) as error:
+        log.warning("keys are taken by their position alone: %s", error)
+        return None
 
 
 def _drop_privileges(user: tuple[str, int, int] | None) -> None:

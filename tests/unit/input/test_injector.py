@@ -18,7 +18,8 @@ from punktfunk.input.events import (
     TextTyped,
     Touched,
 )
-from punktfunk.input.injector import MAX_HELD_BUTTONS, MAX_KEY_CODE, DeafInjector, SeatInjector, open_injector
+from punktfunk.input.injector import MAX_HELD_BUTTONS, DeafInjector, SeatInjector, open_injector
+from punktfunk.input.keyboard import MAX_KEY_CODE
 from punktfunk.media.video_source import Synthetic, open_source
 
 SHIFT, CTRL, KEY_A = 42, 29, 30
@@ -168,7 +169,7 @@ def test_flood_of_keys_and_buttons_holds_a_bounded_number_and_all_are_released(s
         injector.inject(KeyChanged(generator.randrange(-5, 70_000), True))
         injector.inject(ButtonChanged(generator.randrange(0, 70_000), True))
         injector.inject(ButtonChanged(generator.randrange(0x100, 0x120), True))
-    assert len(injector._keys) <= MAX_KEY_CODE
+    assert len(injector._keyboard._held) <= MAX_KEY_CODE
     assert len(injector._buttons) <= MAX_HELD_BUTTONS
     injector.release_all()
     down = [call[:2] for call in seat.calls if call[2]]

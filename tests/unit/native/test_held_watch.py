@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from tests.unit.native.test_host_session import live
+
 from punktfunk.input.events import ButtonChanged, ContactPhase, KeyChanged, PadArrived, PadKind, PadState, Touched
 from punktfunk.native import session_events as ev
 from punktfunk.native.access import Access
 from punktfunk.native.held_watch import ASK_AFTER_S, ASK_AGAIN_S, RELEASE_AFTER_S, HeldWatch, Step
 from punktfunk.native.input_decoder import InputDecoder
 from punktfunk.wire.punktfunk1.input_event import InputEvent, InputKind, PadSnapshot, encode_input
-from tests.unit.native.test_host_session import live
 
 SURFACE = 1000 << 16 | 1000
 

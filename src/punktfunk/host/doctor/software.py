@@ -13,6 +13,7 @@ import msgspec
 
 from punktfunk.host.doctor.check import Check, Context, Outcome, fail, ok, skip, warn
 from punktfunk.host.doctor.child import run_python
+from punktfunk.input.xkb import KeyboardLayout, LayoutError, check_layout
 
 _MODULES = (
     *("pixelflux", "pcmflux", "av", "cryptography", "OpenSSL", "numpy", "msgspec", "zeroconf"),
@@ -107,6 +108,20 @@ async def desktop(context: Context) -> Outcome:
     return ok("sway, Xwayland, terminal, panel, launcher and file manager are installed")
 
 
+async def keyboard_layout(context: Context) -> Outcome:
+    """This machine has the keyboard layout that sessions are to have."""
+    display = context.settings.display
+    try:
+        names = KeyboardLayout.parse(display.keyboard_layout, display.keyboard_options)
+        check_layout(names)
+    except LayoutError as error:
+        return fail(f"{error}; sessions get a US keyboard", "see /usr/share/X11/xkb/rules/base.lst for the names")
+    except OSError as error:
+        return fail(f"libxkbcommon does not load: {error}", _INSTALL)
+    options = f", options {names.options}" if names.options else ""
+    return ok(f"keys are those of a {names} keyboard{options}")
+
+
 async def account(context: Context) -> Outcome:
     """A host that runs as root has an ordinary account for its desktops."""
     if os.geteuid() != 0:
@@ -158,6 +173,7 @@ CHECKS = (
     Check("folders", folders),
     Check("isal", isal),
     Check("desktop", desktop),
+    Check("layout", keyboard_layout),
     Check("account", account),
     Check("sound", sound),
 )

@@ -121,7 +121,7 @@ class PixelfluxSource:
     def _settle(self, plan: VideoPlan) -> SourceInfo:
         mode = self._realized(plan.mode)
         self._seat.resized(mode.width, mode.height)
-        self._capture.set_xkb_layout(self._target.keyboard_layout, self._target.keyboard_variant)
+        self._set_layout()
         if self._sway is not None:
             # Starting a capture sets the plain refresh rate, so that tuning it comes afterwards.
             try:
@@ -129,6 +129,11 @@ class PixelfluxSource:
             except SwayError as error:
                 log.warning("the desktop's refresh rate stays untuned: %s", error)
         return describe(self._capture.stream_info() or {}, plan, mode)
+
+    def _set_layout(self) -> None:
+        layout, variant = self._target.keyboard_layout, self._target.keyboard_variant
+        if not self._capture.set_xkb_layout(layout, variant, self._target.keyboard_options):
+            log.warning("there is no keyboard layout %r (%r): keys are those of a US keyboard", layout, variant)
 
     def _realized(self, mode: Mode) -> Mode:
         geometry = self._capture.get_realized_geometry(_PRIMARY)

@@ -12,6 +12,7 @@ import os
 import secrets
 from pathlib import Path
 
+from punktfunk.input.xkb import KeyboardLayout
 from punktfunk.media.plan import Mode
 from punktfunk.media.video_source import OwnCompositor
 from punktfunk.session.desktops.apps import AppProcess
@@ -32,12 +33,17 @@ class BareDesktop:
     """
 
     def __init__(
-        self, runtime: RuntimeDir, environment: dict[str, str], command: str = "", *, keyboard_layout: str = "us"
+        self,
+        runtime: RuntimeDir,
+        environment: dict[str, str],
+        command: str = "",
+        *,
+        keyboard: KeyboardLayout | None = None,
     ) -> None:
         self._runtime = runtime
         self._session_environment = environment
         self._command = command or Programs.installed().terminal
-        self._layout = keyboard_layout
+        self._keyboard = keyboard or KeyboardLayout()
         self._folder: Path | None = None
         self._guest: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
@@ -46,7 +52,9 @@ class BareDesktop:
     def target(self) -> OwnCompositor:
         """The compositor that the worker is to bring."""
         assert self._folder is not None
-        return OwnCompositor(str(self._folder / _SOCKET), self._layout)
+        return OwnCompositor(
+            str(self._folder / _SOCKET), self._keyboard.layout, self._keyboard.variant, self._keyboard.options
+        )
 
     @property
     def environment(self) -> dict[str, str]:

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from punktfunk.input.xkb import KeyboardLayout
 from punktfunk.session.desktops.bare import BareDesktop
 from punktfunk.session.desktops.base import Desktop, DesktopError, NoDesktop
 from punktfunk.session.desktops.embedded import SwayDesktop
@@ -27,7 +28,7 @@ def choose_desktop(
     runtime: RuntimeDir,
     look: LookSettings,
     *,
-    keyboard_layout: str = "us",
+    keyboard: KeyboardLayout | None = None,
     which: Callable[[str], str | None] = shutil.which,
 ) -> DesktopChoice:
     """The choice for a setting on this machine. ``runtime`` belongs to the user that desktops run as.
@@ -41,7 +42,7 @@ def choose_desktop(
         return DesktopChoice(
             "embedded",
             "a headless sway of the session's own",
-            lambda _id, environment: SwayDesktop(runtime, environment, look, keyboard_layout=keyboard_layout),
+            lambda _id, environment: SwayDesktop(runtime, environment, look, keyboard=keyboard),
         )
     if kind == "embedded":
         raise DesktopError(f"the embedded desktop cannot be had: {obstacle}")
@@ -49,7 +50,7 @@ def choose_desktop(
         return DesktopChoice(
             "bare",
             f"only programs without a desktop around them: {obstacle or 'display.kind asks for it'}",
-            lambda _id, environment: BareDesktop(runtime, environment, look.command, keyboard_layout=keyboard_layout),
+            lambda _id, environment: BareDesktop(runtime, environment, look.command, keyboard=keyboard),
         )
     raise DesktopError(f"there is no display of kind {kind!r}")
 

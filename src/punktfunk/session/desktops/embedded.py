@@ -10,6 +10,7 @@ import secrets
 import shutil
 from pathlib import Path
 
+from punktfunk.input.xkb import KeyboardLayout
 from punktfunk.media.displays.sway_ipc import SwayControl, SwayError
 from punktfunk.media.plan import Mode
 from punktfunk.media.video_source import HostCompositor
@@ -31,13 +32,18 @@ class SwayDesktop:
     """One sway with everything in it. See Desktop."""
 
     def __init__(
-        self, runtime: RuntimeDir, environment: dict[str, str], look: LookSettings, *, keyboard_layout: str = "us"
+        self,
+        runtime: RuntimeDir,
+        environment: dict[str, str],
+        look: LookSettings,
+        *,
+        keyboard: KeyboardLayout | None = None,
     ) -> None:
         self._runtime = runtime
         self._user: UserIdentity = runtime.owner
         self._session_environment = environment
         self._look = look
-        self._layout = keyboard_layout
+        self._keyboard = keyboard or KeyboardLayout()
         self._folder: Path | None = None
         self._tree: ProcessTree | None = None
         self._environment: dict[str, str] = {}
@@ -58,7 +64,7 @@ class SwayDesktop:
         """Start sway and wait until it takes windows. Raises DesktopError."""
         folder = self._folder = self._runtime.subdir(f"d{secrets.token_hex(3)}")
         try:
-            config = await asyncio.to_thread(write_look, folder, mode, self._look, Programs.installed())
+            config = await asyncio.to_thread(write_look, folder, mode, self._look, Programs.installed(), self._keyboard)
             environment = self._sway_environment(folder)
             self._tree = await ProcessTree.spawn(
                 [*_session_bus(), "sway", "--config", str(config)],
@@ -76,7 +82,13 @@ class SwayDesktop:
             raise DesktopError(f"the desktop cannot be started: {error}") from error
         self._environment = {**environment, **announced}
         display = folder / announced["WAYLAND_DISPLAY"]
-        self._target = HostCompositor(str(display), environment["SWAYSOCK"], self._layout)
+        self._target = HostCompositor(
+            str(display),
+            environment["SWAYSOCK"],
+            self._keyboard.layout,
+            self._keyboard.variant,
+            self._keyboard.options,
+        )
 
     async def set_mode(self, mode: Mode) -> Mode:
         """Change the mode while nothing captures it; a capture does so by itself. Raises DesktopError."""

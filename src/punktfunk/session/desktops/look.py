@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from punktfunk.input.xkb import KeyboardLayout
 from punktfunk.media.displays.sway_ipc import timer_mhz
 from punktfunk.media.plan import Mode
 
@@ -51,7 +52,7 @@ class LookSettings:
     wallpaper: str = ""
 
 
-def write_look(folder: Path, mode: Mode, settings: LookSettings, programs: Programs) -> Path:
+def write_look(folder: Path, mode: Mode, settings: LookSettings, programs: Programs, keyboard: KeyboardLayout) -> Path:
     """Write the session's configuration into ``folder``; the path of sway's."""
     terminal = programs.terminal
     if terminal == "foot":
@@ -64,6 +65,8 @@ def write_look(folder: Path, mode: Mode, settings: LookSettings, programs: Progr
         "TERMINAL": terminal or "true",
         "LAUNCHER": programs.launcher or terminal or "true",
         "FILES": programs.files or terminal or "true",
+        "LAYOUT": keyboard.layout,
+        "VARIANT": keyboard.variant,
         "ENVIRONMENT": str(folder / "environment"),
     }
     if not settings.wallpaper:
