@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import pwd
+import shlex
 import shutil
 import stat
 import sys
@@ -25,6 +26,7 @@ from tests.e2e.host_process import HostProcess
 
 DESKTOP_PROGRAMS = ("sway", "foot", "waybar", "dbus-run-session", "pactl", "pipewire")
 DESKTOP_USER = "punktfunk-desktop"
+CHECKOUT = Path(__file__).parents[2]
 TERMINAL_BACKGROUND = (0x10, 0x1A, 0x22)
 FIRST_PICTURE_S = 10.0
 ENTER, TAB, SHIFT = 0x0D, 0x09, 0xA0
@@ -216,16 +218,25 @@ async def desktop(
 def as_user(name: str) -> tuple[str, ...]:
     """A command that runs another one as this ordinary user, with an environment like after a login.
 
-    Where the interpreter lies below a closed home, the program gets a view of the file system in which it does not.
+    Where the interpreter or this checkout lies below a closed home, such as root's, the program gets a view of the file
+    system in which it does not.
     """
-    login = ("setpriv", f"--reuid={name}", f"--regid={name}", "--init-groups", "env", "-i")
+    login: tuple[str, ...] = ("setpriv", f"--reuid={name}", f"--regid={name}", "--init-groups", "env", "-i")
     login += (f"HOME={pwd.getpwnam(name).pw_dir}", f"USER={name}", "PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8")
-    python = Path(sys.base_prefix)
-    closed = [folder for folder in python.parents if not folder.stat().st_mode & stat.S_IXOTH]
-    if not closed:
+    needed = {Path(sys.base_prefix), Path(sys.prefix), CHECKOUT}
+    closed = {folder: path for path in needed for folder in path.parents if not folder.stat().st_mode & stat.S_IXOTH}
+    outermost = [folder for folder in closed if not any(other in folder.parents for other in closed)]
+    if not outermost:
         return login
-    view = f"mount --bind {python} /mnt; mount -t tmpfs -o mode=755 none {closed[-1]}; mkdir -p {python}"
-    return ("unshare", "--mount", "sh", "-ec", f'{view}; mount --bind /mnt {python}; exec "$@"', "sh", *login)
+    behind = sorted(path for path in needed if any(folder in path.parents for folder in outermost))
+    view = ["mount -t tmpfs none /mnt"]
+    view += [f"mkdir /mnt/{n} && mount --bind {shlex.quote(str(path))} /mnt/{n}" for n, path in enumerate(behind)]
+    view += [f"mount -t tmpfs -o mode=755 none {shlex.quote(str(folder))}" for folder in outermost]
+    view += [
+        f"mkdir -p {shlex.quote(str(path))} && mount --bind /mnt/{n} {shlex.quote(str(path))}"
+        for n, path in enumerate(behind)
+    ]
+    return ("unshare", "--mount", "sh", "-ec", f'{"; ".join(view)}; exec "$@"', "sh", *login)
 
 
 def children_running(host: HostProcess, *words: str) -> list[int]:
