@@ -138,6 +138,11 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path, offset: int) -> None:
     assert str(os.getpid()) in said
 
 
+def test_an_address_that_is_not_this_machines_is_said(tmp_path: Path) -> None:
+    said = refused_start(HostProcess(tmp_path / "host", "--display", "synthetic", "--bind", "203.0.113.9"))
+    assert "this machine has no address 203.0.113.9" in said
+
+
 async def test_a_wall_clock_that_jumps_is_nobodys_business(tmp_path: Path) -> None:
     prefix = (sys.executable, "-c", JUMPING_CLOCK)
     with running_host(tmp_path / "host", "--display", "synthetic", prefix=prefix) as host:

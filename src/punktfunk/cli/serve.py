@@ -116,6 +116,8 @@ def run_host(loaded: LoadedSettings, run: Callable[[LoadedSettings], int]) -> in
     except (ControlError, PathError, host.HostError) as error:
         fail(str(error), FAILED)
     except OSError as error:
+        if error.errno == errno.EADDRNOTAVAIL and settings.network.bind_address:
+            fail(f"this machine has no address {settings.network.bind_address} (setting network.bind_address)", FAILED)
         if error.errno != errno.EADDRINUSE:
             raise
         busy = busy_ports(ports_of(settings), settings.network.bind_address)

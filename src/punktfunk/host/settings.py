@@ -8,6 +8,7 @@ each key.
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
 import socket
 from collections.abc import Iterable, Mapping
@@ -316,13 +317,26 @@ def _convert(entry: Entry) -> object:
     if field is None:
         raise ValueError(_unknown(entry.key, SCHEMA))
     value = entry.value
+    if entry.textual and isinstance(value, str):
+        # Where the locale is not UTF-8, its bytes came through as something that no peer could be sent.
+        value = os.fsencode(value).decode(errors="replace")
     if entry.textual and isinstance(value, str) and field.type.__origin__ is bool:
         value = _TRUTH.get(value.lower(), value)
     try:
-        return msgspec.convert(value, field.type, strict=not entry.textual, dec_hook=_decode_path)
+        converted: object = msgspec.convert(value, field.type, strict=not entry.textual, dec_hook=_decode_path)
+        if entry.key == "network.bind_address" and converted:
+            _check_address(str(converted))
+        return converted
     except msgspec.ValidationError as error:
         choices = f" (one of {', '.join(field.choices)})" if field.choices else ""
         raise ValueError(f"{error}{choices}. {field.description}") from error
+
+
+def _check_address(text: str) -> None:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        raise ValueError(f"{text} is no IP address; write one of this machine's, such as 192.0.2.7 or ::1") from None
 
 
 def _unknown(key: str, known: Iterable[str]) -> str:

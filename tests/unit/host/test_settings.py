@@ -82,6 +82,8 @@ def test_a_list_as_text(home):
         ("[[apps]]\nname = 'B'\nprepare = [\n {undo = 'x'},\n]\n", 3, "required field `do`"),
         ("[network]\nnative_port = 47998\n", 2, "GameStream needs"),
         ("[network]\nmgmt_port = 9777\n", 2, "also network.native_port"),
+        ('[network]\nbind_address = "localhost"\n', 2, "is no IP address"),
+        ('[network]\nbind_address = "300.1.1.1"\n', 2, "is no IP address"),
     ],
 )
 def test_mistakes_name_their_line(home, tmp_path, text, line, words):
@@ -89,6 +91,21 @@ def test_mistakes_name_their_line(home, tmp_path, text, line, words):
     found = mistakes_of(environment=home, file=file)
     assert found[0].startswith(f"{file}:{line}: "), found
     assert words in found[0]
+
+
+@pytest.mark.parametrize("address", ["", "127.0.0.1", "::1", "fe80::1%eth0"])
+def test_addresses_to_listen_on(home, address):
+    loaded = load({"network.bind_address": ("--bind", address)}, environment=home)
+    assert loaded.settings.network.bind_address == address
+
+
+def test_a_name_from_a_terminal_that_is_not_utf8(home):
+    raw = "Jürgens Zimmer"
+    loaded = load({"host.name": ("--name", raw.encode().decode("ascii", "surrogateescape"))}, environment=home)
+    assert loaded.settings.host.name == raw
+    broken = b"J\xfcrgen".decode(errors="surrogateescape")
+    loaded = load(environment=home | {"PUNKTFUNK_HOST_NAME": broken})
+    assert loaded.settings.host.name == "J\ufffdrgen"
 
 
 def test_every_mistake_at_once(home, tmp_path):
