@@ -10,6 +10,7 @@ import os
 import socket
 import time
 
+from punktfunk.native.adaptive_fec import Protection
 from punktfunk.native.numbers import VideoNumbers
 from punktfunk.native.packetizer import Geometry, VideoPacketizer
 from punktfunk.wire.punktfunk1.video import FrameFlags, SealKey
@@ -29,7 +30,7 @@ RUNS = 5
 def run(key: SealKey, frame_bytes: int, percent: int, sender: BatchSender | None) -> tuple[float, int, int]:
     """CPU seconds, packets and payload bytes of one run."""
     packetizer = VideoPacketizer(key, Geometry(1408), VideoNumbers())
-    packetizer.fec_percent = percent
+    packetizer.protection = Protection(percent)
     access_unit = os.urandom(frame_bytes)
     packets = 0
     frames = max(1, BYTES_PER_RUN // frame_bytes)

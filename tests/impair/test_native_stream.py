@@ -124,7 +124,7 @@ class Stream:
         flags = FrameFlags.PICTURE
         flags |= FrameFlags.KEYFRAME if key else FrameFlags.RECOVERY_ANCHOR if anchor else FrameFlags.NONE
         size = int(self.kbps * 125 / REFRESH_HZ * (3 if key else self.rng.uniform(0.7, 1.2)))
-        self.packetizer.fec_percent = self.fec.percent
+        self.packetizer.protection = self.fec.protection
         frame = self.packetizer.frame(bytes(size), int(self.now * 1e9), flags)
         if key or anchor:
             self.policy.frame_sent(self.frames, self.now, keyframe=key, anchor=anchor)

@@ -13,6 +13,7 @@ from tests.wire.native_stream import CHACHA_KEY, KEY, Host, Packet
 
 from punktfunk.client.frame import Limits
 from punktfunk.client.receiver import VideoReceiver
+from punktfunk.native.adaptive_fec import Protection
 from punktfunk.native.packetizer import Geometry
 from punktfunk.wire import gf256
 from punktfunk.wire.punktfunk1.enums import FecScheme
@@ -37,12 +38,12 @@ def streams(draw: st.DrawFn) -> tuple[Geometry, int, int, random.Random]:
 def test_whatever_fec_covers_is_recovered(case: tuple[Geometry, int, int, random.Random]) -> None:
     geometry, percent, length, rng = case
     host = Host(geometry)
-    host.packetizer.fec_percent = percent
+    host.packetizer.protection = Protection(percent)
     data = rng.randbytes(length)
     packets = host.frame(data, 0)
     survivors: list[bytes] = []
-    start, recovery_start = 0, sum(k for k, _ in geometry.blocks(length, percent))
-    for k, m in geometry.blocks(length, percent):
+    start, recovery_start = 0, sum(k for k, _ in geometry.blocks(length, Protection(percent)))
+    for k, m in geometry.blocks(length, Protection(percent)):
         block = packets[start : start + k] + packets[recovery_start : recovery_start + m]
         start, recovery_start = start + k, recovery_start + m
         survivors += rng.sample(block, k + m - rng.randint(0, m))
@@ -59,10 +60,10 @@ def test_whatever_fec_covers_is_recovered(case: tuple[Geometry, int, int, random
 def test_one_shard_too_few_delivers_nothing(case: tuple[Geometry, int, int, random.Random]) -> None:
     geometry, percent, length, rng = case
     host = Host(geometry)
-    host.packetizer.fec_percent = percent
+    host.packetizer.protection = Protection(percent)
     packets = host.frame(rng.randbytes(length), 0)
-    k, m = geometry.blocks(length, percent)[-1]
-    data_start = sum(count for count, _ in geometry.blocks(length, percent)) - k
+    k, m = geometry.blocks(length, Protection(percent))[-1]
+    data_start = sum(count for count, _ in geometry.blocks(length, Protection(percent))) - k
     block = [*range(data_start, data_start + k), *range(len(packets) - m, len(packets))]
     lost = set(rng.sample(block, m + 1))
     receiver = VideoReceiver(KEY, Limits(geometry.max_data_shards))
@@ -97,10 +98,10 @@ def test_wire_order_is_data_before_recovery_with_marks_at_both_ends() -> None:
 
 def test_blocks_respect_what_a_receiver_of_the_first_release_takes() -> None:
     geometry = Geometry(512, 100, 10)
-    assert geometry.blocks(100 * 512, 50) == [(100, 10)]
-    assert geometry.blocks(10 * 512, 50) == [(10, 5)]
-    assert geometry.blocks(0, 10) == [(1, 1)]
-    assert geometry.blocks(0, 0) == [(1, 0)]
+    assert geometry.blocks(100 * 512, Protection(50)) == [(100, 10)]
+    assert geometry.blocks(10 * 512, Protection(50)) == [(10, 5)]
+    assert geometry.blocks(0, Protection(10)) == [(1, 1)]
+    assert geometry.blocks(0, Protection(0)) == [(1, 0)]
 
 
 def test_gf256_blocks_decode() -> None:

@@ -71,9 +71,10 @@ class LiveControl:
         return _remedy(self._parts.recovery.frames_lost(first, last, now), first, last)
 
     def _loss(self, message: m.LossReport, now: float) -> list[Outcome]:
-        before = self._parts.fec.percent
-        percent = self._parts.fec.report(message.loss_ppm)
-        return [ev.FecChanged(percent)] if percent != before else []
+        fec = self._parts.fec
+        before = fec.protection
+        fec.report(message.loss_ppm)
+        return [ev.FecChanged(fec.protection)] if fec.protection != before else []
 
     def _bitrate(self, message: m.SetBitrate, now: float) -> list[Outcome]:
         return [ev.BitrateRequested(clamp_bitrate(message.kbps, default_kbps=self._parts.default_bitrate_kbps))]

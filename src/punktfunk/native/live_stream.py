@@ -13,6 +13,7 @@ import msgspec
 from punktfunk.input.events import Feedback
 from punktfunk.media.plan import VideoPlan
 from punktfunk.native import session_events as ev
+from punktfunk.native.adaptive_fec import Protection
 from punktfunk.native.agreement import Agreement, display_mode, wire_mode
 from punktfunk.native.data_socket import DataSocket
 from punktfunk.native.modes import Mode
@@ -85,7 +86,7 @@ class LiveStream:
         self._listener = listener
         self._video: VideoPlan = agreement.video
         self._stream: Stream | None = None
-        self._fec_percent = agreement.transport.fec_percent
+        self._protection = Protection(agreement.transport.fec_percent)
         self._shard_bytes = agreement.transport.shard_bytes
         self._wanted: Mode | None = None
         self._switching: asyncio.Task[None] | None = None
@@ -150,9 +151,9 @@ class LiveStream:
                 stream.invalidate(first, last)
             case ev.BitrateRequested(kbps=kbps):
                 self._set_bitrate(stream, min(kbps, self._agreement.max_bitrate_kbps))
-            case ev.FecChanged(percent=percent):
-                self._fec_percent = percent
-                self._command(SetFec(percent))
+            case ev.FecChanged(protection=protection):
+                self._protection = protection
+                self._command(SetFec(protection.percent, protection.loss_ppm))
             case ev.ShardSizeChanged(shard_bytes=shard_bytes):
                 self._shard_bytes = shard_bytes
                 self._command(SetShardBytes(shard_bytes))
@@ -206,7 +207,7 @@ class LiveStream:
         self._gap_since = time.monotonic()
 
     def _recovered(self) -> None:
-        self._command(SetFec(self._fec_percent))
+        self._command(SetFec(self._protection.percent, self._protection.loss_ppm))
         self._command(SetShardBytes(self._shard_bytes))
         self._listener.pipeline_gap(round(1000 * (time.monotonic() - self._gap_since)))
 

@@ -9,6 +9,8 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
+from punktfunk.native import parity
+from punktfunk.native.adaptive_fec import Protection
 from punktfunk.native.numbers import VideoNumbers
 from punktfunk.wire import gf256, leopard
 from punktfunk.wire.punktfunk1.enums import FecScheme
@@ -60,11 +62,13 @@ class Geometry:
         most = gf256.MAX_SHARDS if self.scheme is FecScheme.GF8 else MAX_BLOCK_SHARDS
         return min(most, self.max_data_shards + recovery_shards(self.max_data_shards, self.start_percent))
 
-    def blocks(self, length: int, percent: int) -> list[tuple[int, int]]:
+    def blocks(self, length: int, protection: Protection) -> list[tuple[int, int]]:
         """(data shards, recovery shards) of each block of an access unit of ``length`` bytes."""
         total = max(1, -(-length // self.shard_bytes))
         counts = [min(self.max_data_shards, total - start) for start in range(0, total, self.max_data_shards)]
-        return [(k, min(recovery_shards(k, percent), self.max_block_shards - k)) for k in counts]
+        percent, loss_ppm = protection.percent, protection.loss_ppm
+        wanted = [(k, max(recovery_shards(k, percent), parity.needed(k, loss_ppm))) for k in counts]
+        return [(k, min(m, self.max_block_shards - k)) for k, m in wanted]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +94,13 @@ class _Segment:
 class VideoPacketizer:
     """Turns access units into datagrams of one session. One thread uses it.
 
-    ``fec_percent`` may change between frames, and so may the shard size (``resize``).
+    ``protection`` may change between frames, and so may the shard size (``resize``).
     """
 
     def __init__(self, key: SealKey, geometry: Geometry, numbers: VideoNumbers) -> None:
         self._key = key
         self._numbers = numbers
-        self._percent = geometry.start_percent
+        self._protection = Protection(geometry.start_percent)
         self._arena = _Arena(key, geometry)
 
     @property
@@ -105,13 +109,14 @@ class VideoPacketizer:
         return self._arena.geometry
 
     @property
-    def fec_percent(self) -> int:
-        """Recovery shards per hundred data shards, 0 to 90."""
-        return self._percent
+    def protection(self) -> Protection:
+        """The recovery shards of the next frame; the percentage is kept within 0 to 90."""
+        return self._protection
 
-    @fec_percent.setter
-    def fec_percent(self, percent: int) -> None:
-        self._percent = max(0, min(MAX_FEC_PERCENT, percent))
+    @protection.setter
+    def protection(self, protection: Protection) -> None:
+        percent = max(0, min(MAX_FEC_PERCENT, protection.percent))
+        self._protection = replace(protection, percent=percent)
 
     def resize(self, shard_bytes: int) -> None:
         """Cut the next frames into shards of another size (§5.11)."""
@@ -134,7 +139,7 @@ class VideoPacketizer:
         """
         if len(data) > MAX_ACCESS_UNIT_BYTES:
             raise ValueError(f"access unit of {len(data)} bytes, at most {MAX_ACCESS_UNIT_BYTES} allowed")
-        blocks = self.geometry.blocks(len(data), self._percent)
+        blocks = self.geometry.blocks(len(data), self._protection)
         count = sum(k + m for k, m in blocks)
         first = self._numbers.reserve_packets(count)
         return OutgoingFrame(self._arena, bytes(data), tag, blocks, first.seq, first.stream_seq)
@@ -212,7 +217,7 @@ class OutgoingFrame:
             headers[count - 1] |= FLAG_EOF
 
     def _recovery(self, segment: _Segment) -> list[bytes]:
-        block, parity = self._parity
+        block, recovery = self._parity
         if block != segment.block:
             size = self._arena.geometry.shard_bytes
             start = segment.block * self._arena.geometry.max_data_shards * size
@@ -220,9 +225,9 @@ class OutgoingFrame:
             shards = [self._data[end - size : end] for end in ends]
             shards[-1] = shards[-1].ljust(size, b"\0")
             encode = _encode_gf8 if self._arena.geometry.scheme is FecScheme.GF8 else leopard.encode
-            parity = encode(shards, segment.recovery_shards)
-            self._parity = segment.block, parity
-        return parity
+            recovery = encode(shards, segment.recovery_shards)
+            self._parity = segment.block, recovery
+        return recovery
 
 
 def _encode_gf8(data: list[bytes], recovery_count: int) -> list[bytes]:

@@ -31,9 +31,10 @@ class _Message(msgspec.Struct, frozen=True, tag=True):
 
 
 class SetFec(_Message, frozen=True, tag=True):
-    """Recovery percentage from the next frame on."""
+    """Protection from the next frame on; see ``adaptive_fec.Protection``."""
 
     percent: int
+    loss_ppm: int = 0
 
 
 class SetShardBytes(_Message, frozen=True, tag=True):

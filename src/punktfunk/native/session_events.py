@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from punktfunk.input.events import InputEvent
+from punktfunk.native.adaptive_fec import Protection
 from punktfunk.native.modes import Mode
 from punktfunk.native.speed_test import ProbeBurst
 from punktfunk.wire.punktfunk1.audio import MicrophoneFrame
@@ -100,7 +101,7 @@ class InvalidationWanted:
 class FecChanged:
     """Add this much recovery from the next frame on."""
 
-    percent: int
+    protection: Protection
 
 
 @dataclass(frozen=True, slots=True)

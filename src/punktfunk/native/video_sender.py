@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from punktfunk.media.frames import EncodedFrame, FrameKind
+from punktfunk.native.adaptive_fec import Protection
 from punktfunk.native.numbers import VideoNumbers
 from punktfunk.native.packetizer import FrameTag, OutgoingFrame, VideoPacketizer
 from punktfunk.native.plane_messages import FrameSent, LastFrameSent, ProbeDone, Report, SendDatagram
@@ -92,9 +93,9 @@ class NativeVideoSender:
         """The socket is connected; ``address`` says nothing new, but now frames may leave."""
         self._open = True
 
-    def set_fec(self, percent: int) -> None:
-        """Recovery percentage from the next frame on. From any thread."""
-        self._packetizer.fec_percent = percent
+    def set_fec(self, protection: Protection) -> None:
+        """Recovery shards from the next frame on. From any thread."""
+        self._packetizer.protection = protection
 
     def set_shard_bytes(self, shard_bytes: int) -> None:
         """Shard size from the next frame on. From any thread."""

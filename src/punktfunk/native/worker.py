@@ -8,6 +8,7 @@ import threading
 import msgspec
 
 from punktfunk.media.plan import VideoPlan
+from punktfunk.native.adaptive_fec import Protection
 from punktfunk.native.audio_sender import AudioNumbers, NativeAudioSender
 from punktfunk.native.numbers import VideoNumbers
 from punktfunk.native.packetizer import Geometry, VideoPacketizer
@@ -81,8 +82,8 @@ class NativeMedia:
         if video is None:
             return
         match decode_command(data):
-            case SetFec(percent=percent):
-                video.set_fec(percent)
+            case SetFec(percent=percent, loss_ppm=loss_ppm):
+                video.set_fec(Protection(percent, loss_ppm))
             case SetShardBytes(shard_bytes=shard_bytes):
                 video.set_shard_bytes(shard_bytes)
             case RunProbe(target_kbps=kbps, duration_ms=ms):

@@ -15,6 +15,7 @@ from aioquic.quic.configuration import QuicConfiguration
 from tests.wire.native_stream import datagrams
 
 from punktfunk.client.identity import new_identity
+from punktfunk.native.adaptive_fec import Protection
 from punktfunk.native.numbers import VideoNumbers
 from punktfunk.native.packetizer import Geometry, VideoPacketizer
 from punktfunk.wire.punktfunk1 import messages as m
@@ -57,7 +58,7 @@ class FakeHost(asyncio.DatagramProtocol):
         self.connections: list[_Connection] = []
         self.changed = asyncio.Condition()
         self.packetizer = VideoPacketizer(SealKey(KEY, SALT), Geometry(1408), VideoNumbers())
-        self.packetizer.fec_percent = 20
+        self.packetizer.protection = Protection(20)
         self.punched_from: tuple[str, int] | None = None
         self.port = 0
         self.data_port = 0

@@ -13,6 +13,7 @@ from punktfunk.client.reassembly import AccessUnit
 from punktfunk.client.receiver import VideoReceiver
 from punktfunk.client.rumble import RumbleLevel
 from punktfunk.client.speed_test import ANSWER_TIMEOUT_S, STRAGGLERS_S, SpeedTest
+from punktfunk.native.adaptive_fec import Protection
 from punktfunk.wire.punktfunk1 import messages as m
 from punktfunk.wire.punktfunk1.audio import AudioFrame
 from punktfunk.wire.punktfunk1.caps import Grants
@@ -296,7 +297,7 @@ def receive(c: Connection, host: Host, frames: range, *, keep: int) -> None:
 @pytest.mark.parametrize(("keep", "ppm"), [(11, 0), (10, 90_909), (5, UNRECOVERABLE_PPM)])
 def test_losses_of_frames_that_never_became_whole_count(keep: int, ppm: int) -> None:
     c, host = connection(), Host()
-    host.packetizer.fec_percent = 10
+    host.packetizer.protection = Protection(10)
     receive(c, host, range(45), keep=keep)
     c.poll(0.76, WALL)
     (report,) = [message for message in c.take_messages() if isinstance(message, m.LossReport)]
@@ -305,7 +306,7 @@ def test_losses_of_frames_that_never_became_whole_count(keep: int, ppm: int) -> 
 
 def test_a_path_that_lets_no_frame_through_lowers_the_bitrate() -> None:
     c, host = connection(adaptive=True), Host()
-    host.packetizer.fec_percent = 10
+    host.packetizer.protection = Protection(10)
     for tenth in range(8):
         receive(c, host, range(6 * tenth, 6 * tenth + 6), keep=5)
         c.poll(tenth / 10 + 0.1, WALL)

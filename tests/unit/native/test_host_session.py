@@ -7,7 +7,7 @@ import pytest
 from punktfunk.input.events import KeyChanged
 from punktfunk.native import session_events as ev
 from punktfunk.native.access import Access
-from punktfunk.native.adaptive_fec import AdaptiveFec
+from punktfunk.native.adaptive_fec import AdaptiveFec, Protection
 from punktfunk.native.arming import PairingWindow
 from punktfunk.native.clipboard import IMAGE_PNG, TEXT_PLAIN, Clipboard
 from punktfunk.native.live_control import SessionParts
@@ -202,9 +202,9 @@ def test_bitrate_is_clamped(asked: int, granted: int) -> None:
 
 def test_loss_reports_steer_fec() -> None:
     session = live()
-    assert tell(session, m.LossReport(80_000)) == [ev.FecChanged(13)]
-    assert tell(session, m.LossReport(0)) == [ev.FecChanged(12)]
-    assert tell(session, m.LossReport(2**32 - 1)) == [ev.FecChanged(50)]
+    assert tell(session, m.LossReport(80_000)) == [ev.FecChanged(Protection(13, 96_000))]
+    assert tell(session, m.LossReport(0)) == [ev.FecChanged(Protection(12, 89_000))]
+    assert tell(session, m.LossReport(2**32 - 1)) == [ev.FecChanged(Protection(50, 1_000_000))]
 
 
 def test_recovery_requests() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import mmap
 
+import numpy as np
 import pytest
 from tests.leopard import needs_leopard
 from tests.wire.native_stream import KEY, Host, datagrams
 
+from punktfunk.native import parity
 from punktfunk.native.access import Access
-from punktfunk.native.adaptive_fec import AdaptiveFec
+from punktfunk.native.adaptive_fec import AdaptiveFec, Protection
 from punktfunk.native.numbers import VideoNumbers
 from punktfunk.native.packetizer import MAX_ACCESS_UNIT_BYTES, Geometry, VideoPacketizer
 from punktfunk.native.recovery import RecoveryPolicy, Remedy
@@ -35,6 +37,40 @@ def test_fec_falls_a_point_a_report_down_to_one() -> None:
 def test_pinned_fec_stays() -> None:
     assert AdaptiveFec(0).report(10**6) == 0
     assert AdaptiveFec(200).percent == 90
+
+
+def test_the_expected_loss_falls_slowly_and_is_nothing_where_fec_is_pinned() -> None:
+    fec = AdaptiveFec()
+    fec.report(100_000)
+    assert fec.protection == Protection(15, 120_000)
+    fec.report(0)
+    assert fec.protection == Protection(14, 113_000)
+    for _ in range(20):
+        fec.report(0)
+    assert fec.loss_ppm == 0
+    pinned = AdaptiveFec(30)
+    pinned.report(100_000)
+    assert pinned.protection == Protection(30, 0)
+
+
+@pytest.mark.parametrize("loss", [0.01, 0.05, 0.10, 0.15])
+@pytest.mark.parametrize("k", [5, 12, 44, 90, 350, 800, 4096])
+def test_parity_repairs_all_but_one_block_of_a_thousand(k: int, loss: float) -> None:
+    m = parity.needed(k, round(loss * 1_000_000))
+    rng = np.random.default_rng(1)
+    lost = rng.binomial(k + m, loss, 200_000)
+    assert (lost > m).mean() <= (0.001 if k > 5 else 0.002)
+    assert m <= max(k * loss * 2.2, 8) + 4 * (k * loss) ** 0.5
+
+
+def test_parity_has_its_bounds() -> None:
+    assert parity.needed(44, 0) == 0
+    assert parity.needed(1, 100_000) == 1
+    assert parity.needed(2, 1_000_000) == 2
+    for k in (1, 3, 16, 44, 400, 401, 4096):
+        counts = [parity.needed(k, ppm) for ppm in range(0, 1_000_000, 10_000)]
+        assert counts == sorted(counts)
+        assert counts[-1] <= max(-(-k // 2), min(-(-k * 9 // 10), parity.SMALL_BLOCK_SHARDS))
 
 
 def test_keyframes_are_spaced() -> None:
@@ -192,10 +228,10 @@ def test_absurd_geometry_and_frames_are_refused() -> None:
 
 def test_fec_percent_is_clamped() -> None:
     packetizer = VideoPacketizer(KEY, Geometry(1408), VideoNumbers())
-    packetizer.fec_percent = 500
-    assert packetizer.fec_percent == 90
-    packetizer.fec_percent = -1
-    assert packetizer.fec_percent == 0
+    packetizer.protection = Protection(500)
+    assert packetizer.protection == Protection(90)
+    packetizer.protection = Protection(-1)
+    assert packetizer.protection == Protection(0)
 
 
 def test_a_key_is_in_no_representation() -> None:

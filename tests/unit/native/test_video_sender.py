@@ -13,6 +13,7 @@ from punktfunk.client.frame import Limits
 from punktfunk.client.reassembly import AccessUnit
 from punktfunk.client.receiver import VideoReceiver
 from punktfunk.media.frames import EncodedFrame, FrameKind, OpusPacket
+from punktfunk.native.adaptive_fec import Protection
 from punktfunk.native.audio_sender import MAX_PAYLOAD_BYTES, AudioNumbers, NativeAudioSender
 from punktfunk.native.numbers import VideoNumbers
 from punktfunk.native.packetizer import Geometry, VideoPacketizer
@@ -122,7 +123,7 @@ def test_a_smaller_shard_and_more_recovery_take_effect_with_the_next_frame(bench
     bench.sender.send(frame(bytes(5000), FrameKind.KEY))
     before = bench.sender.datagrams.packets
     bench.sender.set_shard_bytes(512)
-    bench.sender.set_fec(50)
+    bench.sender.set_fec(Protection(50))
     bench.sender.send(frame(bytes(5000)))
     assert bench.sender.datagrams.packets - before > 10
     assert len(bench.received()) == 2

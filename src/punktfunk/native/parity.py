@@ -1,0 +1,46 @@
+"""Recovery shards that a block needs at a given loss, from the odds and not from the average."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+from punktfunk.wire.punktfunk1.video import MAX_FEC_PERCENT, recovery_shards
+
+LOST_BLOCKS = 0.0005
+"""The share of blocks that may stay beyond repair: of 60 frames a second, one in half a minute."""
+
+MAX_PERCENT = 50
+SMALL_BLOCK_SHARDS = 12
+"""Recovery shards that a small block may have beyond ``MAX_PERCENT``: four of five packets may well get lost."""
+
+_QUANTILE = 3.29
+"""Standard deviations that ``LOST_BLOCKS`` lies above the mean."""
+_EXACT_SHARDS = 400
+_STEP_PPM = 2_500
+_MAX_LOSS_PPM = 400_000
+
+
+def needed(data_shards: int, loss_ppm: int) -> int:
+    """Recovery shards for a block of ``data_shards`` where each packet is lost with ``loss_ppm``; 0 without loss."""
+    if loss_ppm <= 0:
+        return 0
+    steps = -(-min(loss_ppm, _MAX_LOSS_PPM) // _STEP_PPM)
+    return _needed(data_shards, steps)
+
+
+@lru_cache(maxsize=8192)
+def _needed(k: int, steps: int) -> int:
+    loss = steps * _STEP_PPM / 1_000_000
+    most = max(recovery_shards(k, MAX_PERCENT), min(recovery_shards(k, MAX_FEC_PERCENT), SMALL_BLOCK_SHARDS))
+    if k > _EXACT_SHARDS:
+        mean, deviation = k * loss / (1 - loss), math.sqrt(k * loss) / (1 - loss)
+        return min(most, math.ceil(mean + _QUANTILE * deviation))
+    # Packets that are lost before the k-th one arrives: a negative binomial distribution.
+    odds = covered = (1 - loss) ** k
+    count = 0
+    while covered < 1 - LOST_BLOCKS and count < most:
+        count += 1
+        odds *= (k + count - 1) / count * loss
+        covered += odds
+    return count
