@@ -12,6 +12,7 @@ import struct
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,8 @@ from punktfunk.client.identity import ClientIdentity
 from punktfunk.client.microphone import Microphone
 from punktfunk.client.session import Options, Session
 from punktfunk.wire.punktfunk1 import messages as m
-from punktfunk.wire.punktfunk1.caps import HostCaps
+from punktfunk.wire.punktfunk1.caps import ClientCaps, HostCaps
+from punktfunk.wire.punktfunk1.welcome import PcmAudio
 
 pytestmark = [pytest.mark.e2e, needs_desktop]
 needs_clipboard = pytest.mark.skipif(shutil.which("wl-copy") is None, reason="needs wl-clipboard")
@@ -212,3 +214,25 @@ async def test_the_clipboard_goes_both_ways(host: HostProcess) -> None:
         page = host.folder / "page"
         await type_line(live, f"wl-paste -n --type text/html > {page}")
         assert await file_appears(page) == "<b>bold</b>"
+
+
+async def test_lossless_sound_is_what_a_program_played(host: HostProcess) -> None:
+    noise = np.random.default_rng(1).integers(-16_000, 16_000, 2 * RATE_HZ, dtype=np.int16).tobytes()
+    source = host.folder / "noise.raw"
+    source.write_bytes(noise)
+    source.chmod(0o644)
+    options = replace(OPTIONS, client_caps=ClientCaps.AUDIO_HIRES, audio_bits=16)
+    identity = await paired_identity(host, "Listener")
+    async with session(host, identity, options) as live:
+        assert live.welcome.audio == PcmAudio(RATE_HZ, 16, 5000)
+        assert HostCaps.AUDIO_HIRES in live.welcome.host_caps
+        await terminal_is_up(host, live)
+        await type_line(live, f"paplay --raw --format=s16le --rate={RATE_HZ} --channels=2 {source}")
+        heard = bytearray()
+        async with asyncio.timeout(20):
+            async for packet in live.audio():
+                heard += packet.payload or b""
+                start = heard.find(noise[4000:4064])
+                if start >= 0 and len(heard) >= start + len(noise) // 2:
+                    break
+        assert heard[start : start + len(noise) // 2] == noise[4000 : 4000 + len(noise) // 2]

@@ -17,7 +17,9 @@ import av
 import numpy as np
 import pytest
 from tests.e2e.host_process import HostProcess, running_host
+from tests.sound_tools import strongest_hz
 
+from punktfunk.media.audio import TONE_HZ
 from punktfunk.media.stamp import Stamp, read_stamp
 
 pytestmark = pytest.mark.e2e
@@ -97,6 +99,20 @@ def test_a_report_of_everything(probe: Probe, tmp_path: Path) -> None:
     with wave.open(str(sound)) as wav:
         assert (wav.getnchannels(), wav.getframerate()) == (2, 48000)
         assert wav.getnframes() > 48000
+
+
+@pytest.mark.parametrize("bits", [16, 24])
+def test_lossless_sound(probe: Probe, tmp_path: Path, bits: int) -> None:
+    sound = tmp_path / "sound.wav"
+    report = probe.report(
+        *("--seconds", "3", "--bitrate", "20000", "--lossless", str(bits), "--no-decode", "--audio-out", str(sound))
+    )
+    assert report["session"]["audio"] == f"PCM 48000 Hz {bits} bit, 2 channels"
+    assert "AUDIO_HIRES" in report["session"]["host_caps"]
+    with wave.open(str(sound)) as wav:
+        samples = np.frombuffer(wav.readframes(wav.getnframes()), "<i2")[::2].astype(np.float32)
+    assert len(samples) > 48_000
+    assert strongest_hz(samples[-24_000:]) == pytest.approx(TONE_HZ, abs=12)
 
 
 def test_a_codec_that_the_host_lacks(probe: Probe) -> None:

@@ -90,6 +90,7 @@ def probe(
     codec: Annotated[CodecChoice, typer.Option(help="Video codec.")] = CodecChoice.AUTO,
     bitrate: Annotated[int, typer.Option(min=0, metavar="KBPS", help="Video bitrate; 0: adapt to the path.")] = 0,
     channels: Annotated[int, typer.Option(help="Audio channels: 2, 6 or 8.")] = 2,
+    lossless: Annotated[int, typer.Option(metavar="BITS", help="Ask for uncompressed sound: 16 or 24.")] = 0,
     launch: Annotated[str | None, typer.Option(metavar="ID", help="Start this game of the host's library.")] = None,
     chacha: Annotated[bool, typer.Option("--chacha", help="Ask for ChaCha20-Poly1305.")] = False,
     decode: Annotated[bool, typer.Option(help="Decode the pictures.")] = True,
@@ -126,6 +127,8 @@ def probe(
         return
     if channels not in (2, 6, 8):
         fail("--channels: 2, 6 or 8", WRONG_OPTIONS)
+    if lossless not in (0, 16, 24):
+        fail("--lossless: 16 or 24", WRONG_OPTIONS)
     identity, hosts = load_identity(folder), KnownHosts(folder)
     known = hosts.find(address, port)
     expected = _fingerprint(fingerprint) or (bytes.fromhex(known.fingerprint) if known else None)
@@ -146,7 +149,8 @@ def probe(
         launch_id=launch,
         audio_channels=channels,
         video_caps=VideoCaps.CHACHA20 if chacha else VideoCaps.NONE,
-        client_caps=ClientCaps.AUDIO_RED | (ClientCaps.CURSOR if window else ClientCaps.NONE),
+        client_caps=_client_caps(window=window, lossless=bool(lossless)),
+        audio_bits=lossless or 16,
         decode=decode or window or png is not None,
         pin=expected,
         approval_timeout_s=approval_seconds,
@@ -205,6 +209,13 @@ def _discover(seconds: float, json: bool) -> None:
 
 def _say(text: str, json: bool, document: object) -> None:
     print_json(document) if json else typer.echo(text)
+
+
+def _client_caps(*, window: bool, lossless: bool) -> ClientCaps:
+    caps = ClientCaps.AUDIO_RED
+    if window:
+        caps |= ClientCaps.CURSOR
+    return caps | ClientCaps.AUDIO_HIRES if lossless else caps
 
 
 def _mode(text: str) -> Mode:

@@ -77,6 +77,7 @@ async def make_native_plane(
         caps=caps,
         max_bitrate_kbps=settings.video.max_bitrate_kbps,
         fec_percent=percent if percent >= 0 else START_PERCENT,
+        lossless_audio=native.lossless_audio,
         management_port=settings.network.mgmt_port if settings.mgmt.enabled else 0,
     )
     first = native.data_port

@@ -96,6 +96,7 @@ class NativeSettings(msgspec.Struct, frozen=True, kw_only=True):
     jumbo: Annotated[
         bool, Meta(description="Send video in packets of up to 9000 bytes where the whole path carries them.")
     ] = False
+    lossless_audio: Annotated[bool, Meta(description="Send sound uncompressed to clients that ask for it.")] = True
     clipboard: Annotated[bool, Meta(description="Share the clipboard with clients that ask for it.")] = True
     microphone: Annotated[bool, Meta(description="Give each desktop a microphone that its client speaks into.")] = True
 

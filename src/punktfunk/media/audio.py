@@ -1,4 +1,4 @@
-"""A session's sound as Opus packets: captured from its sink, or a test tone that needs no sound server."""
+"""A session's sound as packets: captured from its sink, or a test tone that needs no sound server."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import msgspec
 
 from punktfunk.media.frames import OpusPacket, PacketHandler
 from punktfunk.media.opus import SAMPLE_RATE_HZ, OpusEncoder
+from punktfunk.media.pcm import PcmEncoder
 from punktfunk.media.plan import AudioPlan
 from punktfunk.media.pulse import PulseError, PulseRecorder
 
@@ -24,6 +25,8 @@ _SILENT_SERVER_S = 0.5
 """A sink's monitor delivers all the time: this long without a sample means that the server hangs."""
 _RETRY_S = 0.1
 _STOP_TIMEOUT_S = 3.0
+
+Encoder = OpusEncoder | PcmEncoder
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +48,7 @@ class _Capture:
 
     def start(self, on_packet: PacketHandler) -> None:
         """Begin; raises OpusError at once when the plan has a layout that Opus has not."""
-        encoder = OpusEncoder(self._plan)
+        encoder: Encoder = PcmEncoder(self._plan) if self._plan.pcm_bits else OpusEncoder(self._plan)
         self._stopping.clear()
         self._thread = threading.Thread(target=self._run, args=(encoder, on_packet), name="audio", daemon=True)
         self._thread.start()
@@ -57,7 +60,7 @@ class _Capture:
             self._thread.join(_STOP_TIMEOUT_S)
             self._thread = None
 
-    def _run(self, encoder: OpusEncoder, on_packet: PacketHandler) -> None:
+    def _run(self, encoder: Encoder, on_packet: PacketHandler) -> None:
         raise NotImplementedError
 
 
@@ -73,12 +76,12 @@ class AudioCapture(_Capture):
         self.reconnects = 0
         self.dropped_packets = 0
 
-    def _run(self, encoder: OpusEncoder, on_packet: PacketHandler) -> None:
+    def _run(self, encoder: Encoder, on_packet: PacketHandler) -> None:
         problem = ""
         while not self._stopping.is_set():
             try:
                 with PulseRecorder(
-                    self._target.server, self._target.source, self._plan.channels, self._plan.packet_ms
+                    self._target.server, self._target.source, self._plan.channels, self._plan.packet_us
                 ) as recorder:
                     if problem:
                         logger.info("sound is back")
@@ -92,7 +95,7 @@ class AudioCapture(_Capture):
                 self._stopping.wait(_RETRY_S)
         encoder.close()
 
-    def _pump(self, recorder: PulseRecorder, encoder: OpusEncoder, on_packet: PacketHandler) -> None:
+    def _pump(self, recorder: PulseRecorder, encoder: Encoder, on_packet: PacketHandler) -> None:
         size = encoder.input_bytes
         pending = bytearray()
         while not self._stopping.is_set():
@@ -114,9 +117,9 @@ class AudioCapture(_Capture):
 class ToneCapture(_Capture):
     """A steady tone, another one on each channel, in real time: ``TONE_HZ`` and up in steps of ``TONE_STEP_HZ``."""
 
-    def _run(self, encoder: OpusEncoder, on_packet: PacketHandler) -> None:
+    def _run(self, encoder: Encoder, on_packet: PacketHandler) -> None:
         packets = _tone_packets(self._plan, encoder.samples_per_packet)
-        period_s = self._plan.packet_ms / 1000
+        period_s = self._plan.packet_us / 1_000_000
         due = time.monotonic()
         index = 0
         while not self._stopping.wait(max(0.0, due - time.monotonic())):

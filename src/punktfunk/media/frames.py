@@ -44,7 +44,7 @@ class EncodedFrame:
 
 @dataclass(frozen=True, slots=True)
 class OpusPacket:
-    """One Opus packet of the plan's duration; ``capture_ns`` is CLOCK_MONOTONIC."""
+    """One packet of the plan's duration, Opus or samples as the plan says; ``capture_ns`` is CLOCK_MONOTONIC."""
 
     data: bytes | memoryview
     capture_ns: int

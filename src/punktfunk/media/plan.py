@@ -39,7 +39,8 @@ class VideoPlan(msgspec.Struct, frozen=True):
 
 
 class AudioPlan(msgspec.Struct, frozen=True):
-    """An Opus (multistream) layout. Channel order FL FR FC LFE BL BR SL SR; ``packet_ms`` is 5 or 10."""
+    """An Opus (multistream) layout, or plain samples of ``pcm_bits`` (16, 24). Channel order FL FR FC LFE BL BR SL SR;
+    ``packet_ms`` is 5 or 10 and holds for Opus, ``pcm_packet_us`` for samples."""
 
     channels: int = 2
     streams: int = 1
@@ -47,3 +48,10 @@ class AudioPlan(msgspec.Struct, frozen=True):
     mapping: tuple[int, ...] = (0, 1)
     bitrate_bps: int = 96_000
     packet_ms: int = 5
+    pcm_bits: int = 0
+    pcm_packet_us: int = 0
+
+    @property
+    def packet_us(self) -> int:
+        """Length of a packet."""
+        return self.pcm_packet_us if self.pcm_bits else 1000 * self.packet_ms

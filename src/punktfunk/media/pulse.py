@@ -84,7 +84,7 @@ def libpulse() -> ctypes.CDLL:
 class PulseRecorder:
     """An open recording of ``source``. Use as a context manager, in one thread."""
 
-    def __init__(self, server: str, source: str, channels: int, fragment_ms: int) -> None:
+    def __init__(self, server: str, source: str, channels: int, fragment_us: int) -> None:
         """Connect within a second, or raise PulseError. ``channels`` is 2, 6 or 8, in the order of AudioPlan."""
         self._lib = libpulse()
         self._frame_bytes = 4 * channels
@@ -93,7 +93,7 @@ class PulseRecorder:
         self._context = self._lib.pa_context_new(self._lib.pa_mainloop_get_api(self._loop), b"punktfunk")
         try:
             self._connect(server)
-            self._record(source, channels, fragment_ms)
+            self._record(source, channels, fragment_us)
         except BaseException:
             self.close()
             raise
@@ -134,13 +134,13 @@ class PulseRecorder:
             raise self._error(f"cannot connect to {server}")
         self._settle(self._lib.pa_context_get_state, self._context, _CONTEXT_READY, f"cannot connect to {server}")
 
-    def _record(self, source: str, channels: int, fragment_ms: int) -> None:
+    def _record(self, source: str, channels: int, fragment_us: int) -> None:
         spec = _SampleSpec(_FORMAT_FLOAT32LE, SAMPLE_RATE_HZ, channels)
         positions = _ChannelMap(channels, (ctypes.c_int * _MAX_CHANNELS)(*_POSITIONS[:channels]))
         self._stream = self._lib.pa_stream_new(self._context, b"session", ctypes.byref(spec), ctypes.byref(positions))
         if not self._stream:
             raise self._error("no stream")
-        fragment = SAMPLE_RATE_HZ * fragment_ms // 1000 * self._frame_bytes
+        fragment = SAMPLE_RATE_HZ * fragment_us // 1_000_000 * self._frame_bytes
         attributes = _BufferAttr(_UNSET, _UNSET, _UNSET, _UNSET, fragment)
         flags = _STREAM_DONT_MOVE | _STREAM_ADJUST_LATENCY
         if self._lib.pa_stream_connect_record(self._stream, source.encode(), ctypes.byref(attributes), flags) < 0:

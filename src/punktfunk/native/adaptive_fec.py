@@ -14,7 +14,7 @@ _PPM_PER_PERCENT = 10_000
 _FALL_PPM = 7_000
 """What a point of the percentage stands for."""
 _UNSEEN_PERCENT = 120
-"""A client tells of lost data and not of lost parity (§6.2): the loss is greater than its report by about the parity."""
+"""A client tells of lost data and not of lost parity (§6.2): the loss is greater than its report by the parity."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+import msgspec
+
 from punktfunk.media.frames import Codec
 from punktfunk.media.plan import AudioPlan, VideoPlan
 from punktfunk.media.plan import Mode as DisplayMode
@@ -104,6 +106,8 @@ def agree(negotiated: Welcome, hello: Hello, access: Access, facts: SessionFacts
         chroma_444=welcome.chroma_format == 3,
     )
     audio = audio_plan(welcome.audio_channels, welcome.bitrate_kbps)
+    if welcome.audio is not None:
+        audio = msgspec.structs.replace(audio, pcm_bits=welcome.audio.bits, pcm_packet_us=welcome.audio.frame_us)
     return Agreement(welcome, video, audio, parts, _transport(welcome, hello, facts), facts.max_bitrate_kbps)
 
 
@@ -133,6 +137,7 @@ def _transport(welcome: Welcome, hello: Hello, facts: SessionFacts) -> NativeTra
         wall_offset_ns=facts.wall_offset_ns,
         host_timing=VideoCaps.HOST_TIMING in hello.video_caps,
         redundant_audio=HostCaps.AUDIO_RED in welcome.host_caps,
+        pcm_packet_us=welcome.audio.frame_us if welcome.audio else 0,
         frames=facts.frames,
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from punktfunk.native.access import Access
 from punktfunk.native.adaptive_fec import START_PERCENT
+from punktfunk.native.lossless import lossless_audio
 from punktfunk.native.modes import Mode, clamp_bitrate, mode_error, resolve_codec
 from punktfunk.wire.punktfunk1 import DEFAULT_BITRATE_KBPS, MAX_BITRATE_KBPS
 from punktfunk.wire.punktfunk1.caps import ClientCaps, Grants, HostCaps, VideoCaps
@@ -52,6 +53,7 @@ class HostOffer:
     default_bitrate_kbps: int = DEFAULT_BITRATE_KBPS
     max_bitrate_kbps: int = MAX_BITRATE_KBPS
     fec_percent: int = START_PERCENT
+    lossless_audio: bool = False
     management_port: int = 0
 
 
@@ -76,6 +78,11 @@ def negotiate(hello: Hello, offer: HostOffer, access: Access, now: float) -> Wel
     bitrate_kbps = clamp_bitrate(
         hello.bitrate_kbps, default_kbps=offer.default_bitrate_kbps, ceiling_kbps=offer.max_bitrate_kbps
     )
+    channels = hello.audio_channels if hello.audio_channels <= offer.max_channels else 2
+    samples = lossless_audio(hello, channels, bitrate_kbps) if offer.lossless_audio else None
+    caps = _caps(offer.caps, hello.client_caps, access.grants) & ~HostCaps.AUDIO_HIRES
+    if samples is not None:
+        caps = caps & ~HostCaps.AUDIO_RED | HostCaps.AUDIO_HIRES
     return Welcome(
         data_port=0,
         width=mode.width,
@@ -91,13 +98,14 @@ def negotiate(hello: Hello, offer: HostOffer, access: Access, now: float) -> Wel
         bit_depth=10 if ten_bit else 8,
         colour=COLOUR_HDR10 if hdr else COLOUR_SDR,
         chroma_format=3 if full_chroma else 1,
-        audio_channels=hello.audio_channels if hello.audio_channels <= offer.max_channels else 2,
+        audio_channels=channels,
         codec=codec,
-        host_caps=_caps(offer.caps, hello.client_caps, access.grants),
+        host_caps=caps,
         chacha_key=secrets.token_bytes(32) if VideoCaps.CHACHA20 in wants else None,
         management_port=offer.management_port,
         grants=access.grants,
         access_seconds=access.remaining_seconds(now),
+        audio=samples,
     )
 
 

@@ -22,6 +22,8 @@ class NativeTransport(msgspec.Struct, frozen=True):
     wall_offset_ns: int
     host_timing: bool
     redundant_audio: bool
+    pcm_packet_us: int = 0
+    """Sound goes out as samples, in packets of this length; 0: Opus."""
     frames: int = 0
     """Stop after so many; 0 = never."""
 

@@ -73,6 +73,7 @@ class NativeMedia:
             report,
             wall_offset_ns=transport.wall_offset_ns,
             redundant=transport.redundant_audio,
+            pcm_packet_ns=1000 * transport.pcm_packet_us,
         )
         return self._video, audio
 

@@ -12,7 +12,7 @@ from punktfunk.native.negotiation import HostOffer, Refusal, bound, negotiate
 from punktfunk.wire.punktfunk1.caps import ALL_GRANTS, ClientCaps, Grants, HostCaps, VideoCaps
 from punktfunk.wire.punktfunk1.enums import CloseCode, Compositor, Gamepad, VideoCodec
 from punktfunk.wire.punktfunk1.hello import Hello
-from punktfunk.wire.punktfunk1.welcome import COLOUR_HDR10, COLOUR_SDR, decode_welcome, encode_welcome
+from punktfunk.wire.punktfunk1.welcome import COLOUR_HDR10, COLOUR_SDR, PcmAudio, decode_welcome, encode_welcome
 
 H264, HEVC, AV1, PYROWAVE = VideoCodec.H264, VideoCodec.HEVC, VideoCodec.AV1, VideoCodec.PYROWAVE
 HELLO = Hello(1920, 1080, 60, video_codecs=H264 | HEVC)
@@ -117,3 +117,44 @@ def test_refusals_say_why(hello: Hello, access: Access, code: CloseCode) -> None
         negotiate(hello, HostOffer(), access, 0.0)
     assert refused.value.code is code
     assert refused.value.reason
+
+
+@pytest.mark.parametrize(
+    ("channels", "bits", "kbps", "frame_us"),
+    [
+        (2, 16, 20_000, 5000),
+        (2, 24, 20_000, 3000),
+        (2, 16, 6_144, 5000),
+        (2, 16, 6_143, None),
+        (2, 24, 9_215, None),
+        (6, 16, 20_000, 1500),
+        (6, 24, 100_000, 1000),
+        (8, 16, 100_000, 1000),
+        (8, 24, 100_000, None),
+        (2, 20, 20_000, None),
+    ],
+)
+def test_lossless_sound_where_it_fits_and_is_affordable(
+    channels: int, bits: int, kbps: int, frame_us: int | None
+) -> None:
+    hello = Hello(
+        *(1280, 720, 60),
+        video_codecs=VideoCodec.H264,
+        bitrate_kbps=kbps,
+        audio_channels=channels,
+        audio_bits=bits,
+        client_caps=ClientCaps.AUDIO_HIRES | ClientCaps.AUDIO_RED,
+    )
+    offer = HostOffer(caps=HostCaps.AUDIO_RED, lossless_audio=True)
+    welcome = negotiate(hello, offer, Access(), 0.0)
+    assert welcome.audio == (PcmAudio(48_000, bits, frame_us) if frame_us else None)
+    assert (HostCaps.AUDIO_HIRES in welcome.host_caps) == bool(frame_us)
+    assert (HostCaps.AUDIO_RED in welcome.host_caps) == (not frame_us)
+    assert decode_welcome(encode_welcome(welcome)) == welcome
+    for refused in (
+        replace(hello, client_caps=ClientCaps.AUDIO_RED),
+        replace(hello, audio_rate_hz=96_000),
+        replace(hello, audio_rate_hz=44_100),
+    ):
+        assert negotiate(refused, offer, Access(), 0.0).audio is None
+    assert negotiate(hello, replace(offer, lossless_audio=False), Access(), 0.0).audio is None
