@@ -8,6 +8,7 @@ import pwd
 import shlex
 import shutil
 import stat
+import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -236,7 +237,11 @@ def as_user(name: str) -> tuple[str, ...]:
         f"mkdir -p {shlex.quote(str(path))} && mount --bind /mnt/{n} {shlex.quote(str(path))}"
         for n, path in enumerate(behind)
     ]
-    return ("unshare", "--mount", "sh", "-ec", f'{"; ".join(view)}; exec "$@"', "sh", *login)
+    command = ("unshare", "--mount", "sh", "-ec", f'{"; ".join(view)}; exec "$@"', "sh", *login)
+    tried = subprocess.run((*command, sys.executable, "-c", ""), capture_output=True, text=True, check=False)
+    if tried.returncode:
+        pytest.skip(f"{name} cannot reach this checkout, and cannot be given a view of it: {tried.stderr.strip()}")
+    return command
 
 
 def children_running(host: HostProcess, *words: str) -> list[int]:
