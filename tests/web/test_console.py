@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from playwright.async_api import Page, expect
 from tests.conformance.moonlight.client import MoonlightClient
 from tests.e2e.host_process import HostProcess, running_host

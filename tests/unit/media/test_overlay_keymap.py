@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from punktfunk.media.displays.overlay_keymap import SPARE_KEYCODES, OverlayKeymap, keysym
+from punktfunk.media.displays.overlay_keymap import SETTLE_S, SPARE_KEYCODES, OverlayKeymap, keysym
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,13 @@ def test_flood_of_characters_stays_within_the_keycodes() -> None:
     for code in range(0x4E00, 0x6E00):
         keymap.assign(chr(code))
     assert len(keymap._bound) == keymap.capacity == len(SPARE_KEYCODES)
+
+
+def test_a_keycode_is_not_taken_from_a_tap_that_is_under_way() -> None:
+    keymap = OverlayKeymap((100, 101, 102))
+    keymap.tapped(keymap.assign("ab")[1], 5.0)
+    assert keymap.free_at("c") == 0.0, "there is a keycode left"
+    keymap.tapped(keymap.assign("c")[1], 6.0)
+    assert keymap.free_at("abc") == 0.0, "all of them are bound"
+    assert keymap.free_at("d") == 5.0 + SETTLE_S
+    assert keymap.free_at("def") == 6.0 + SETTLE_S

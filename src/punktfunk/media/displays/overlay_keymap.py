@@ -1,4 +1,7 @@
-"""Text as key presses, whatever the keyboard layout: spare keycodes are bound to the characters that are typed."""
+"""Text as key presses, whatever the keyboard layout: spare keycodes are bound to the characters that are typed.
+
+No clock: times in seconds are arguments.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,10 @@ from collections import OrderedDict
 SPARE_KEYCODES = tuple(code for code in range(208, 255) if code != 225)
 """XKB keycodes that no client sends (evdev 200..246 without KEY_SEARCH). X11 programs know none above 255, and the
 modifiers of the evdev rules end at 207."""
+
+SETTLE_S = 0.2
+"""How long a keycode keeps its character after a tap. X11 programs look a keycode up only when they get to its event, and
+would read a newer binding. People type slower than that through all keycodes; only pasted text has to wait."""
 
 _CONTROL_KEYSYMS = {"\b": 0xFF08, "\t": 0xFF09, "\n": 0xFF0D, "\r": 0xFF0D, "\x1b": 0xFF1B, "\x7f": 0xFFFF}
 
@@ -24,15 +31,12 @@ def keysym(character: str) -> int | None:
 
 
 class OverlayKeymap:
-    """Assigns keycodes to characters, the least recently typed one giving way.
-
-    A character keeps its keycode as long as possible: X11 programs look a keycode up only when they get to its event,
-    and would read a newer binding.
-    """
+    """Assigns keycodes to characters, the least recently typed one giving way."""
 
     def __init__(self, keycodes: tuple[int, ...] = SPARE_KEYCODES) -> None:
         self._spare = list(reversed(keycodes))
         self._bound: OrderedDict[int, int] = OrderedDict()
+        self._tapped: dict[int, float] = {}
 
     def assign(self, text: str) -> tuple[list[tuple[int, int]] | None, list[int]]:
         """Keycodes to tap for ``text``, at most as many different characters as there are keycodes, and the whole
@@ -48,6 +52,16 @@ class OverlayKeymap:
             changed = True
         overlay = sorted((keycode, symbol) for symbol, keycode in self._bound.items()) if changed else None
         return overlay, [self._bound[symbol] for symbol in keysyms]
+
+    def free_at(self, text: str) -> float:
+        """When `assign` may be called for ``text`` without taking a keycode away from a tap that is under way."""
+        new = len({symbol for symbol in map(keysym, text) if symbol is not None and symbol not in self._bound})
+        given_up = list(self._bound.values())[: max(0, new - len(self._spare))]
+        return max((self._tapped.get(keycode, 0.0) + SETTLE_S for keycode in given_up), default=0.0)
+
+    def tapped(self, keycodes: list[int], now: float) -> None:
+        """These keycodes are being typed."""
+        self._tapped.update(dict.fromkeys(keycodes, now))
 
     @property
     def capacity(self) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 from punktfunk.media.displays.overlay_keymap import SPARE_KEYCODES, OverlayKeymap
@@ -18,8 +20,16 @@ class PixelfluxSeat:
     event crashes sway 1.7.
     """
 
-    def __init__(self, capture: Any) -> None:
+    def __init__(
+        self,
+        capture: Any,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._capture = capture
+        self._clock = clock
+        self._sleep = sleep
         self._overlay = OverlayKeymap()
         self._size = (1, 1)
 
@@ -37,13 +47,19 @@ class PixelfluxSeat:
             self._capture.inject_key(code + _XKB_OFFSET, int(pressed))
 
     def text(self, text: str) -> None:
-        """Type characters that the layout need not have; ordered with the keys."""
+        """Type characters that the layout need not have; ordered with the keys. Waits, up to 0.2 s for every 46 different
+        characters, when much text comes at once."""
         step = self._overlay.capacity
         for start in range(0, len(text), step):
-            overlay, keycodes = self._overlay.assign(text[start : start + step])
+            part = text[start : start + step]
+            wait_s = self._overlay.free_at(part) - self._clock()
+            if wait_s > 0:
+                self._sleep(wait_s)
+            overlay, keycodes = self._overlay.assign(part)
             if overlay is not None:
                 self._capture.set_keymap_overlay(overlay)
             self._capture.inject_keys([(keycode, state) for keycode in keycodes for state in (1, 0)])
+            self._overlay.tapped(keycodes, self._clock())
 
     def move_to(self, x: float, y: float) -> None:
         """Place the pointer, in pixels of the picture."""
