@@ -38,6 +38,12 @@ _UNIDIRECTIONAL = 2
 """Bit of a stream's number (RFC 9000 §2.1)."""
 _ORDINARY = (CloseCode.DONE, CloseCode.ERROR, CloseCode.USER_QUIT)
 """Codes that say nothing by themselves."""
+_GONE: dict[int, str] = {
+    CloseCode.DONE: "it closed the connection",
+    # The transport's own number for an error is the same.
+    CloseCode.ERROR: "it fell silent or failed",
+    CloseCode.USER_QUIT: "its user quit",
+}
 _CLOSE_CODES = {
     EndReason.CANCELLED: CloseCode.DONE,
     EndReason.APP_EXITED: CloseCode.APP_EXITED,
@@ -151,6 +157,8 @@ class NativeConnection:
 
     def lost(self, code: int) -> None:
         """The connection ended by itself."""
+        if self.hello is not None and not self.over:
+            log.info("%s (%s) is gone: %s", self.label, self.address, _GONE.get(code, f"closed with 0x{code:02x}"))
         if self._core is not None and not self._core.closed:
             self._core.disconnected()
             self._carry_out()
