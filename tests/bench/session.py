@@ -4,7 +4,8 @@
 
 Rows: 720p60, 1080p60 20 Mbit/s, and two 720p60 sessions at once. ``added`` is capture to last packet less the
 encoder's own time, as the worker measures it over its last 1024 frames. CPU is in parts of one core; the client's own
-work and the terminal that draws are left out.
+work and the terminal that draws are left out. ``wait`` (capture to the encoder's start) and ``send`` (the encoder's end to
+the last packet) are the parts of ``added``.
 """
 
 from __future__ import annotations
@@ -129,8 +130,12 @@ async def case(host: HostProcess, name: str, cases: list[StreamOptions], seconds
         stalls = max(stream.statistics().longest_stall_s for stream in streams) * 1000
         print(
             f"{name:20} {rate:5.1f} {first_ms:7.0f} {statistics['encode_p50_us'] / 1000:6.1f}"
-            f" {statistics['encode_p99_us'] / 1000:6.1f} {statistics['added_p50_us'] / 1000:7.2f}"
-            f" {statistics['added_p99_us'] / 1000:7.2f} {stalls:6.0f}"
+            f" {statistics['encode_p99_us'] / 1000:6.1f}"
+            + "".join(
+                f" {statistics[f'{part}_p50_us'] / 1000:7.2f} {statistics[f'{part}_p99_us'] / 1000:6.2f}"
+                for part in ("wait", "send", "added")
+            )
+            + f" {stalls:6.0f}"
             + "".join(f" {cpu[part]:9.1f}" for part in parts)
             + f" {rss_mib(parts['worker']):7.0f} {rss_mib(parts['supervisor']):6.0f}",
             flush=True,
@@ -154,8 +159,8 @@ async def main() -> None:
         print(f"punktfunk-host {__version__}, Python {platform.python_version()}, {platform.machine()}, ", end="")
         print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; serve to ready {ready_ms:.0f} ms")
         print(
-            "session              fps   first   enc p50  p99  added p50  p99  stall  CPU %: worker  sway     sound"
-            "     supervisor  RSS MiB: workers (spare too), supervisor"
+            "session              fps   first   enc p50  p99  wait p50  p99  send p50  p99 added p50  p99  stall  CPU %:"
+            " worker  sway     sound     supervisor  RSS MiB: workers (spare too), supervisor"
         )
         try:
             for name, cases in CASES.items():

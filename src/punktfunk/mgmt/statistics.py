@@ -36,8 +36,9 @@ def sample_of(session: SessionFacts, interval: Interval, now: float, now_unix: f
         t_ms=int(now_unix * 1000),
         session_id=session.id,
         stages=[
+            Stage("capture", counters.wait_p50_us, counters.wait_p99_us),
             Stage("encode", counters.encode_p50_us, counters.encode_p99_us),
-            Stage("send", counters.added_p50_us, counters.added_p99_us),
+            Stage("send", counters.send_p50_us, counters.send_p99_us),
         ],
         fps=round(new.frames / elapsed_s, 2) if elapsed_s else 0.0,
         repeat_fps=0.0,

@@ -161,7 +161,8 @@ class PlaneReport(_Message, frozen=True, tag=True):
 class WorkerStats(_Message, frozen=True, tag=True):
     """Counters since the start of this worker and percentiles of the last frames, one message a second.
 
-    ``added`` is capture to last packet, less the encoder's own time."""
+    ``added`` is capture to last packet, less the encoder's own time; ``wait`` is its part before the encoder's start, and
+    ``send`` the part after the encoder's end."""
 
     frames: int = 0
     keyframes: int = 0
@@ -175,6 +176,10 @@ class WorkerStats(_Message, frozen=True, tag=True):
     encode_p99_us: int = 0
     added_p50_us: int = 0
     added_p99_us: int = 0
+    wait_p50_us: int = 0
+    wait_p99_us: int = 0
+    send_p50_us: int = 0
+    send_p99_us: int = 0
 
 
 class Failed(_Message, frozen=True, tag=True):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Protocol
 
 from punktfunk.media.frames import EncodedFrame, FrameKind
@@ -27,8 +29,9 @@ class VideoOut(Protocol):
 class VideoPath:
     """Ledger, keyframe policy and counters of one stream. ``frame`` runs on the encoder's thread, the rest on any."""
 
-    def __init__(self, source: VideoSource) -> None:
+    def __init__(self, source: VideoSource, *, clock: Callable[[], int] = time.monotonic_ns) -> None:
         self._source = source
+        self._clock = clock
         self._lock = threading.Lock()
         self._ledger: OrderedDict[int, int] = OrderedDict()
         self._keyframe_wanted = False
@@ -39,19 +42,24 @@ class VideoPath:
         self.keyframes = 0
         self.recoveries = 0
         self.dropped = 0
+        self.wait_times = LatencyWindow()
+        """From the capture to the encoder's start: the capture library's own pace."""
         self.encode_times = LatencyWindow()
+        self.send_times = LatencyWindow()
+        """From the encoder's end to the last packet."""
 
     def frame(self, frame: EncodedFrame, out: VideoOut) -> None:
         """One frame from the encoder to the wire."""
         self.last_frame_ns = frame.encoded_ns
         index = out.send(frame)
+        sent_ns = self._clock()
         with self._lock:
             if frame.kind is FrameKind.KEY:
                 self._keyframe_pending = False
             if index is None:
                 self.dropped += 1
             else:
-                self._account(frame, index)
+                self._account(frame, index, sent_ns)
             if self._keyframe_wanted:
                 self._want_keyframe(frame.encoded_ns)
 
@@ -78,7 +86,7 @@ class VideoPath:
             self._keyframe_pending = True
             self._source.request_keyframe()
 
-    def _account(self, frame: EncodedFrame, index: int) -> None:
+    def _account(self, frame: EncodedFrame, index: int, sent_ns: int) -> None:
         self.frames += 1
         if frame.kind is FrameKind.KEY:
             self.keyframes += 1
@@ -88,4 +96,6 @@ class VideoPath:
         self._ledger[index] = frame.source_id
         if len(self._ledger) > LEDGER_FRAMES:
             self._ledger.popitem(last=False)
+        self.wait_times.add(frame.encode_start_ns - frame.capture_ns)
         self.encode_times.add(frame.encoded_ns - frame.encode_start_ns)
+        self.send_times.add(sent_ns - frame.encoded_ns)

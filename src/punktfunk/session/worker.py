@@ -37,6 +37,7 @@ from punktfunk.media.plan import VideoPlan
 from punktfunk.media.pulse import PulseError, libpulse
 from punktfunk.media.video_source import DisplayTarget, SourceLost, Synthetic, VideoSource, open_source
 from punktfunk.session import messages as m
+from punktfunk.session import urgency
 from punktfunk.session.link import LINK_VERSION, Link, LinkClosed, LinkError
 from punktfunk.session.video_path import VideoOut, VideoPath
 from punktfunk.wire.latency import LatencyWindow
@@ -284,6 +285,10 @@ class Worker:
             encode_p99_us=path.encode_times.percentile_ns(99) // 1000,
             added_p50_us=video.added_latency.percentile_ns(50) // 1000,
             added_p99_us=video.added_latency.percentile_ns(99) // 1000,
+            wait_p50_us=path.wait_times.percentile_ns(50) // 1000,
+            wait_p99_us=path.wait_times.percentile_ns(99) // 1000,
+            send_p50_us=path.send_times.percentile_ns(50) // 1000,
+            send_p99_us=path.send_times.percentile_ns(99) // 1000,
         )
 
     def _fail(self, reason: str, *, source_lost: bool = False) -> None:
@@ -309,8 +314,10 @@ def run_worker(plane: MediaPlane) -> int:
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    urgency.go_before_others()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     _preload()
+    urgency.settle_interpreter()
     link: Link[m.ToWorker, m.FromWorker] = Link(socket.socket(fileno=int(sys.argv[1])), m.ToWorker)  # type: ignore[arg-type]
     status = Worker(link, plane).run()
     logging.shutdown()

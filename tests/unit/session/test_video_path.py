@@ -127,3 +127,11 @@ def test_counters() -> None:
     path, _, wire = streaming()
     path.frame(frame(11, FrameKind.RECOVERY), wire)
     assert (path.frames, path.keyframes, path.recoveries, path.dropped) == (11, 1, 1, 0)
+
+
+def test_the_time_around_the_encoder_is_told_in_parts() -> None:
+    """Captured at 10 ms, encoded from 13 to 20 ms, sent at 21 ms."""
+    path = VideoPath(Source(), clock=lambda: 21_000_000)
+    path.frame(EncodedFrame(b"x", FrameKind.KEY, 1, 10_000_000, 13_000_000, 20_000_000), Wire())
+    parts = (path.wait_times, path.encode_times, path.send_times)
+    assert [part.percentile_ns(50) for part in parts] == [3_000_000, 7_000_000, 1_000_000]

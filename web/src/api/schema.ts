@@ -398,6 +398,10 @@ export type Statistics = {
   encode_p99_us: number;
   added_p50_us: number;
   added_p99_us: number;
+  wait_p50_us: number;
+  wait_p99_us: number;
+  send_p50_us: number;
+  send_p99_us: number;
 };
 
 export type Status = {

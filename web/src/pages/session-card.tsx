@@ -176,4 +176,4 @@ type Translate = ReturnType<typeof useText>["t"];
 const STATES = ["requested", "admitted", "starting", "live", "reconfiguring", "recovering", "lingering", "ended"];
 const stateText = (t: Translate, state: string) => (STATES.includes(state) ? t(`state.${state}` as TextKey) : state);
 const stageText = (t: Translate, name: string) =>
-  name === "encode" || name === "send" ? t(`session.stage.${name}`) : name;
+  name === "capture" || name === "encode" || name === "send" ? t(`session.stage.${name}`) : name;

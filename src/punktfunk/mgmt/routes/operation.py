@@ -75,8 +75,11 @@ def _session_metrics(m: Management) -> list[Metric]:
         for name, metric in counters.items():
             metric.add(getattr(figures, name), **labels)
         bitrate.add(session.bitrate_kbps, **labels)
-        stages.add(figures.encode_p50_us / 1e6, stage="encode", quantile="0.5", **labels)
-        stages.add(figures.encode_p99_us / 1e6, stage="encode", quantile="0.99", **labels)
-        stages.add(figures.added_p50_us / 1e6, stage="send", quantile="0.5", **labels)
-        stages.add(figures.added_p99_us / 1e6, stage="send", quantile="0.99", **labels)
+        for stage, p50_us, p99_us in (
+            ("capture", figures.wait_p50_us, figures.wait_p99_us),
+            ("encode", figures.encode_p50_us, figures.encode_p99_us),
+            ("send", figures.send_p50_us, figures.send_p99_us),
+        ):
+            stages.add(p50_us / 1e6, stage=stage, quantile="0.5", **labels)
+            stages.add(p99_us / 1e6, stage=stage, quantile="0.99", **labels)
     return [*counters.values(), bitrate, stages]

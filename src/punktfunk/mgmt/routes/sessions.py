@@ -29,7 +29,8 @@ class Mode(Answer):
 class Statistics(Answer):
     """Counters since the start of the present worker and percentiles of recent frames.
 
-    ``added`` is the time from capture to the last packet, less the encoder's own.
+    ``added`` is the time from capture to the last packet, less the encoder's own: ``wait``, from the capture to the
+    encoder's start, and ``send``, from the encoder's end to the last packet.
     """
 
     frames: int
@@ -44,6 +45,10 @@ class Statistics(Answer):
     encode_p99_us: int
     added_p50_us: int
     added_p99_us: int
+    wait_p50_us: int
+    wait_p99_us: int
+    send_p50_us: int
+    send_p99_us: int
 
 
 class Session(Answer):

@@ -1,0 +1,35 @@
+"""What a worker does so that its frames do not wait: for other programs, for another thread, for the garbage collector."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import sys
+from pathlib import Path
+
+NICENESS = -10
+"""Before ordinary programs; a game that takes every processor must not hold up its own picture."""
+SWITCH_INTERVAL_S = 0.0005
+"""How long a thread that computes in Python may keep a waiting one from going on; the default is ten times as long."""
+
+_AUTOGROUP = Path("/proc/self/autogroup")
+
+
+def go_before_others() -> None:
+    """Take precedence over ordinary programs, as far as this user may (root, or ``LimitNICE=`` of a service).
+
+    Threads inherit it from the one that makes them, so that this has to be called before there are any.
+    """
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+    # Where the kernel groups processes by session, niceness counts within a group only, and the group has one of its own.
+    with contextlib.suppress(OSError):
+        _AUTOGROUP.write_text(str(NICENESS))
+
+
+def settle_interpreter() -> None:
+    """Everything is loaded: what lives now is for ever, and the collector need not look at it again."""
+    gc.collect()
+    gc.freeze()
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
