@@ -1,12 +1,20 @@
-"""GF(2^16) parity comes from a library that is not built for every Python; its tests say so where it is missing."""
+"""GF(2^16) parity comes from a native library or, where it is not built for this Python, from numpy: both are tested."""
+
+from __future__ import annotations
 
 import pytest
 
-try:
-    import reed_solomon_leopard
-except ImportError:
-    reed_solomon_leopard = None
+from punktfunk.wire import leopard
 
-needs_leopard = pytest.mark.skipif(
-    reed_solomon_leopard is None, reason="reed-solomon-leopard has no build for this Python; GF(2^8) is used instead"
+both_leopards = pytest.mark.parametrize(
+    "native",
+    [
+        pytest.param(
+            True,
+            marks=pytest.mark.skipif(not leopard.NATIVE, reason="reed-solomon-leopard has no build for this Python"),
+        ),
+        False,
+    ],
+    ids=["library", "numpy"],
 )
+"""For tests that set ``leopard.NATIVE`` by monkeypatch."""

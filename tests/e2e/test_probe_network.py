@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from tests.e2e.host_process import HostProcess
@@ -33,6 +34,18 @@ async def test_losses_are_repaired_or_recovered_from(host: HostProcess, identity
     assert 0.5 < result.loss_percent < 4
     assert result.shown_share > 0.9
     assert result.fec_percent >= 3
+
+
+async def test_parity_without_the_native_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, identity: ClientIdentity
+) -> None:
+    (tmp_path / "reed_solomon_leopard.py").write_text("raise ImportError('not built for this Python')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with noisy_host(tmp_path) as host:
+        assert "numpy computes the same code" in host.command("doctor", "--json", check=False).stdout
+        result = await run_case(host, CASES["loss 2 %"], SECONDS, identity)
+    assert 0.5 < result.loss_percent < 4
+    assert result.shown_share > 0.9
 
 
 async def test_a_burst_does_not_end_the_stream(host: HostProcess, identity: ClientIdentity) -> None:

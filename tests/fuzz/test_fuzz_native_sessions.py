@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 
 from tests.fuzz.test_fuzz_native_decoders import mutate
-from tests.leopard import needs_leopard
 from tests.wire.native_stream import KEY, Host, Packet
 from tests.wire.native_table import CONTROL, FROM_CLIENT, HELLOS, STARTS
 
@@ -31,8 +30,6 @@ from punktfunk.wire.punktfunk1.framing import encode_frame
 from punktfunk.wire.punktfunk1.hello import Hello, encode_hello
 from punktfunk.wire.punktfunk1.video import FrameFlags
 from punktfunk.wire.punktfunk1.welcome import Start, Welcome, encode_start
-
-pytestmark = needs_leopard
 
 WELCOME = Welcome(50_000, 1920, 1080, 60, 1408, bytes(16), b"salt")
 

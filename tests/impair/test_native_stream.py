@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 
 import pytest
 from tests.impair.path import ImpairedPath, Impairments
-from tests.leopard import needs_leopard
 from tests.wire.native_stream import KEY, datagrams
 
 from punktfunk.client.abr import BitrateController
@@ -31,8 +30,6 @@ from punktfunk.native.packetizer import Geometry, VideoPacketizer
 from punktfunk.native.recovery import RecoveryPolicy, Remedy
 from punktfunk.wire.punktfunk1.messages import RfiRequest
 from punktfunk.wire.punktfunk1.video import FrameFlags, shard_bytes_for_mtu
-
-pytestmark = needs_leopard
 
 REFRESH_HZ = 60
 SECONDS = 8.0

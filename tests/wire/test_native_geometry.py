@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.leopard import needs_leopard
 from tests.wire.native_stream import CHACHA_KEY, KEY, Host, Packet
 
 from punktfunk.client.frame import Limits
@@ -18,8 +17,6 @@ from punktfunk.native.packetizer import Geometry
 from punktfunk.wire import gf256
 from punktfunk.wire.punktfunk1.enums import FecScheme
 from punktfunk.wire.punktfunk1.video import FrameFlags, Role, SealKey, opener
-
-pytestmark = needs_leopard
 
 
 @st.composite

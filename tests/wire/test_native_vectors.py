@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.leopard import both_leopards
 import spake2
-from tests.leopard import needs_leopard
 from tests.wire.native_table import CONTROL, FROM_CLIENT, FROM_HOST, HELLOS, STARTS, VECTORS, WELCOMES
 
 from punktfunk.native.numbers import VideoNumbers
@@ -115,9 +115,10 @@ def data_shards(k: int, length: int) -> list[bytes]:
     return [bytes((31 * i + 7 * b) % 256 for b in range(length)) for i in range(k)]
 
 
-@needs_leopard
 @pytest.mark.parametrize("vector", VECTORS["leopard"], ids=lambda v: f"{v['k']}+{v['m']}x{v['length']}")
-def test_leopard_parity(vector: dict[str, Any]) -> None:
+@both_leopards
+def test_leopard_parity(monkeypatch: pytest.MonkeyPatch, native: bool, vector: dict[str, Any]) -> None:
+    monkeypatch.setattr(leopard, "NATIVE", native)
     parity = leopard.encode(data_shards(vector["k"], vector["length"]), vector["m"])
     if "parity" in vector:
         assert [shard.hex() for shard in parity] == vector["parity"]
@@ -145,7 +146,6 @@ def test_sealing(vector: dict[str, Any]) -> None:
     assert opener(key, role)(datagram).hex() == vector["plain"]
 
 
-@needs_leopard
 def test_whole_access_unit() -> None:
     vector = VECTORS["access_unit"]
     key = SealKey(bytes.fromhex(vector["key"]), bytes.fromhex(vector["salt"]))

@@ -21,9 +21,8 @@ from punktfunk.native.plane import NativePlane, PlaneSettings
 from punktfunk.session.manager import SessionManager
 from punktfunk.trust.identity import load_native_identity, load_unique_id
 from punktfunk.trust.store import DeviceStore
-from punktfunk.wire import leopard
 from punktfunk.wire.punktfunk1.caps import HostCaps
-from punktfunk.wire.punktfunk1.enums import ClipReason, Compositor, FecScheme, Gamepad, VideoCodec
+from punktfunk.wire.punktfunk1.enums import ClipReason, Compositor, Gamepad, VideoCodec
 
 MAX_ADVERTISED_MACS = 4
 _CODECS = {
@@ -86,7 +85,6 @@ async def make_native_plane(
         port=settings.network.native_port,
         open_access=native.open,
         data_ports=range(first, first + settings.limits.sessions) if first else None,
-        fec_scheme=FecScheme.GF16 if leopard.AVAILABLE else FecScheme.GF8,
         pinned_fec=None if percent < 0 else percent,
         reference_invalidation=video.reference_invalidation,
         clipboard=clipboard,

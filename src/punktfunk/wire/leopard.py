@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from punktfunk.wire import leopard_arrays
+
 try:
     import reed_solomon_leopard
 except ImportError:  # no wheel for this Python
     reed_solomon_leopard = None
 
-AVAILABLE = reed_solomon_leopard is not None
-"""Whether blocks of this code can be computed; without it a host announces GF(2^8)."""
+NATIVE = reed_solomon_leopard is not None
+"""Whether the native library computes blocks; without it numpy does, to the same bytes."""
 
 MAX_SHARDS = 65_535
 
@@ -26,9 +28,9 @@ def encode(data: Sequence[bytes], recovery_count: int) -> list[bytes]:
     """``recovery_count`` recovery shards for data shards of one even length; none for a count of 0."""
     if recovery_count == 0:
         return []
-    if not AVAILABLE:
-        raise ShardError("reed-solomon-leopard is not installed")
     try:
+        if not NATIVE:
+            return leopard_arrays.encode(data, recovery_count)
         parity: list[bytes] = reed_solomon_leopard.encode(list(data), recovery_count)
     except ValueError as error:
         raise ShardError(str(error)) from None
@@ -44,9 +46,9 @@ def decode(
         return {}
     if len(data) + len(recovery) < data_count:
         raise ShardError(f"{len(data) + len(recovery)} shards of {data_count} needed")
-    if not AVAILABLE:
-        raise ShardError("reed-solomon-leopard is not installed")
     try:
+        if not NATIVE:
+            return leopard_arrays.decode(data_count, recovery_count, data, recovery)
         restored: dict[int, bytes] = reed_solomon_leopard.decode(data_count, recovery_count, dict(data), dict(recovery))
     except ValueError as error:
         raise ShardError(str(error)) from None

@@ -6,7 +6,6 @@ import random
 from dataclasses import replace
 
 import pytest
-from tests.leopard import needs_leopard
 from tests.wire.native_stream import FRAME_NS, KEY, Host, Packet
 
 from punktfunk.client.frame import Limits
@@ -15,8 +14,6 @@ from punktfunk.client.reassembly import MAX_HELD_FRAMES, WINDOW_FRAMES, Reassemb
 from punktfunk.client.receiver import VideoReceiver, key_of, limits_of
 from punktfunk.native.packetizer import Geometry
 from punktfunk.wire.punktfunk1.welcome import Welcome
-
-pytestmark = needs_leopard
 
 MIB = 1024 * 1024
 

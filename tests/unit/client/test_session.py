@@ -7,7 +7,6 @@ import struct
 from dataclasses import replace
 
 import pytest
-from tests.leopard import needs_leopard
 from tests.unit.client.fake_host import IDENTITY, FakeHost, fake_host
 
 from punktfunk.client.clipboard import TEXT, ClipboardError
@@ -36,8 +35,6 @@ from punktfunk.wire.punktfunk1.datagrams import CursorState
 from punktfunk.wire.punktfunk1.enums import CloseCode
 from punktfunk.wire.punktfunk1.input_event import InputEvent, InputKind
 from punktfunk.wire.punktfunk1.video import FrameFlags
-
-pytestmark = needs_leopard
 
 UNITS = Options(decode=False, bitrate_kbps=10_000, dial_budget_s=5.0)
 KEYFRAME = FrameFlags.PICTURE | FrameFlags.KEYFRAME

@@ -16,11 +16,12 @@ def context_with(native: NativeSettings | None = None, *, display: str = "auto",
 
 
 async def test_the_code_for_lost_packets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leopard, "NATIVE", True)
     assert (await error_correction(context_with())).status is Status.OK
-    monkeypatch.setattr(leopard, "AVAILABLE", False)
+    monkeypatch.setattr(leopard, "NATIVE", False)
     outcome = await error_correction(context_with())
     assert outcome.status is Status.WARN
-    assert "GF(2^8)" in outcome.message
+    assert "numpy" in outcome.message
     assert (await error_correction(context_with(NativeSettings(enabled=False)))).status is Status.SKIP
 
 

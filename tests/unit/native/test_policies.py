@@ -6,7 +6,6 @@ import mmap
 
 import numpy as np
 import pytest
-from tests.leopard import needs_leopard
 from tests.wire.native_stream import KEY, Host, datagrams
 
 from punktfunk.native import parity
@@ -20,8 +19,6 @@ from punktfunk.native.speed_test import MAX_FILLER_BYTES, MIN_FILLER_BYTES, Prob
 from punktfunk.wire.punktfunk1.caps import ALL_GRANTS, Grants
 from punktfunk.wire.punktfunk1.messages import AccessUpdate, ProbeRequest, ShardPayloadChanged
 from punktfunk.wire.punktfunk1.video import FrameFlags, SealKey
-
-pytestmark = needs_leopard
 
 
 @pytest.mark.parametrize(("ppm", "percent"), [(0, 9), (10_000, 9), (71_000, 11), (300_000, 43), (1_000_000, 50)])

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from tests.leopard import needs_leopard
 
 from punktfunk.client.frame import Limits
 from punktfunk.client.reassembly import AccessUnit
@@ -23,8 +22,6 @@ from punktfunk.wire.punktfunk1.audio import AudioFrame, RedundantAudioFrame
 from punktfunk.wire.punktfunk1.datagrams import HostTiming, decode_from_host
 from punktfunk.wire.punktfunk1.enums import FecScheme
 from punktfunk.wire.punktfunk1.video import FrameFlags, SealKey
-
-pytestmark = needs_leopard
 
 KEY = SealKey(bytes(range(16)), b"salt")
 OFFSET_NS = 10**18
