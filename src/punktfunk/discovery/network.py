@@ -1,8 +1,11 @@
-"""Facts about this machine's addresses that clients want to know: the routed address, MAC addresses."""
+"""Facts about this machine that clients want to know: the routed address, MAC addresses, the system."""
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
+import platform
+import re
 import socket
 from pathlib import Path
 
@@ -10,6 +13,8 @@ import ifaddr
 
 _PROBE_ADDRESS = "192.0.2.1"
 """A documentation address (RFC 5737): connecting a UDP socket to it sends nothing but makes the kernel pick a route."""
+MAX_OS_TOKENS = 5
+MAX_OS_TOKEN = 32
 _NET_CLASS = Path("/sys/class/net")
 _NO_MAC = "00:00:00:00:00:00"
 
@@ -44,6 +49,18 @@ def mac_addresses() -> list[str]:
     names = sorted(set(interfaces.values()), key=lambda name: (name != routed, name))
     macs = [_mac_of(name) for name in names]
     return list(dict.fromkeys(mac for mac in macs if mac))
+
+
+def os_chain() -> str:
+    """The system from the general to the particular, such as ``linux/debian/ubuntu``; clients choose an icon by it."""
+    tokens = [platform.system()]
+    with contextlib.suppress(OSError):
+        release = platform.freedesktop_os_release()
+        tokens += [*reversed(release.get("ID_LIKE", "").split()), release.get("ID", "")]
+    clean = [re.sub(r"[^a-z0-9._-]", "", token.lower())[:MAX_OS_TOKEN] for token in tokens]
+    known = list(dict.fromkeys(filter(None, clean)))
+    # Where there are too many, kernel and own name stay.
+    return "/".join(known[:1] + known[1:][1 - MAX_OS_TOKENS :])
 
 
 def mac_for(local_address: str) -> str | None:

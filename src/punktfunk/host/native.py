@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import platform
 import shutil
 from collections.abc import Callable
 
 from punktfunk.discovery.mdns import Advert, native_advert
-from punktfunk.discovery.network import mac_addresses
+from punktfunk.discovery.network import mac_addresses, os_chain
 from punktfunk.gamestream.serverinfo import CodecSupport
 from punktfunk.host.capabilities import VideoFacts
 from punktfunk.host.settings import Settings
@@ -115,7 +114,7 @@ def native_advert_of(settings: Settings, plane: NativePlane, address: str) -> Ad
         "fp": plane.host_fingerprint.hex(),
         "pair": "optional" if settings.native.open else "required",
         "id": load_unique_id(settings.host.config_dir),
-        "os": platform.system().lower(),
+        "os": os_chain(),
     }
     if settings.mgmt.enabled:
         properties["mgmt"] = str(settings.network.mgmt_port)

@@ -41,8 +41,12 @@ def clamp_bitrate(kbps: int, *, default_kbps: int = DEFAULT_BITRATE_KBPS, ceilin
 
 
 def resolve_codec(client: VideoCodec, preferred: VideoCodec, host: VideoCodec) -> VideoCodec | None:
-    """The codec of a session: the preferred one if shared, else HEVC, AV1, H.264; None when nothing is shared."""
-    shared = (client or VideoCodec.HEVC) & host
+    """The codec of a session: the preferred one if shared, else HEVC, AV1, H.264; None when nothing is shared.
+
+    A client that names none counts as one with HEVC (§4.4). Where the host has no HEVC it gets what there is: released
+    clients name none for a speed test, in which they decode nothing.
+    """
+    shared = (client or (VideoCodec.HEVC & host) or host) & host
     wish = preferred if preferred.bit_count() == 1 else VideoCodec.NONE
     order = (wish, VideoCodec.HEVC, VideoCodec.AV1, VideoCodec.H264)
     return next((codec for codec in order if codec and codec in shared), None)

@@ -62,3 +62,31 @@ def test_routed_interface_comes_first() -> None:
 )
 def test_mac_of_the_interface_that_was_reached(address: str, mac: str | None) -> None:
     assert network.mac_for(address) == mac
+
+
+@pytest.mark.parametrize(
+    ("release", "chain"),
+    [
+        ({"ID": "debian"}, "linux/debian"),
+        ({"ID": "ubuntu", "ID_LIKE": "debian"}, "linux/debian/ubuntu"),
+        ({"ID": "bazzite", "ID_LIKE": "fedora"}, "linux/fedora/bazzite"),
+        ({"ID": "x", "ID_LIKE": "d c b a"}, "linux/b/c/d/x"),
+        ({"ID": "Odd Name!/" + "x" * 40, "ID_LIKE": "debian debian"}, "linux/debian/oddname" + "x" * 25),
+        ({}, "linux"),
+    ],
+)
+def test_the_system_from_the_general_to_the_particular(
+    monkeypatch: pytest.MonkeyPatch, release: dict[str, str], chain: str
+) -> None:
+    monkeypatch.setattr(network.platform, "system", lambda: "Linux")
+    monkeypatch.setattr(network.platform, "freedesktop_os_release", lambda: release)
+    assert network.os_chain() == chain
+
+
+def test_a_system_without_a_release_file_is_its_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> dict[str, str]:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(network.platform, "system", lambda: "Linux")
+    monkeypatch.setattr(network.platform, "freedesktop_os_release", missing)
+    assert network.os_chain() == "linux"
