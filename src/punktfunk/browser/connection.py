@@ -13,11 +13,12 @@ import msgspec
 from punktfunk.browser import wire as w
 from punktfunk.browser.flow import FrameGate, Verdict
 from punktfunk.browser.input_events import PageInput
+from punktfunk.browser.pad_feedback import page_message
 from punktfunk.browser.page_clipboard import PageClipboard
 from punktfunk.browser.reports import Assembler, AudioReport, VideoReport
 from punktfunk.browser.tickets import Admission, PlayRefused
 from punktfunk.browser.transport import PageTransport
-from punktfunk.input.events import Feedback, Rumbled, TriggersRumbled
+from punktfunk.input.events import Feedback
 from punktfunk.media.frames import Codec
 from punktfunk.media.plan import AudioPlan, Mode, VideoPlan
 from punktfunk.session.messages import Started
@@ -249,11 +250,8 @@ class PageConnection:
 
     def _feedback(self, feedback: tuple[Feedback, ...]) -> None:
         for event in feedback:
-            match event:
-                case Rumbled(pad=pad, low=low, high=high):
-                    self._send(w.Rumble(pad, low, high))
-                case TriggersRumbled(pad=pad, left=left, right=right):
-                    self._send(w.TriggerRumble(pad, left, right))
+            if (message := page_message(event)) is not None:
+                self._send(message)
 
     def _reconfigured(self, info: Started) -> None:
         self._send(w.ModeChanged(info.mode.width, info.mode.height, info.mode.refresh_mhz))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+from tests.vm.guest.clients import MoonlightClient
 from tests.vm.guest.pad_session import PadSession
 
 from punktfunk.input.events import PadKind
@@ -14,11 +16,11 @@ Plug = Callable[..., PadSession]
 
 @pytest.fixture
 def plug() -> Iterator[Plug]:
-    """Plugs in a pad of a kind; unplugged at the end."""
+    """Plugs in a pad of a kind as a client's; unplugged at the end."""
     sessions: list[PadSession] = []
 
-    def plug_in(kind: PadKind, capabilities: int = 0) -> PadSession:
-        sessions.append(PadSession(kind, capabilities))
+    def plug_in(kind: PadKind, client: Any = MoonlightClient) -> PadSession:
+        sessions.append(PadSession(kind, client))
         return sessions[-1]
 
     yield plug_in

@@ -1,106 +1,105 @@
-"""The whole way of both protocols: a client's bytes become a game's event, a game's rumble becomes a client's bytes."""
+"""The whole way in: a client's bytes, the host's decoders, the kernel's driver, the events that a game reads.
+
+Every button and every axis of every kind, in both protocols and from the browser.
+"""
 
 from __future__ import annotations
 
-import struct
+import os
 from collections.abc import Callable
 
+import evdev
 import pytest
 from evdev import ecodes as e
+from tests.vm.guest.clients import BrowserClient, Client, MoonlightClient, NativeClient
 from tests.vm.guest.conftest import Plug
-from tests.vm.guest.pad_session import PadSession, eventually, upload_rumble
+from tests.vm.guest.pad_session import PadSession, eventually, expect_events
+from tests.vm.guest.real_pads import REAL, Places, RealPad
+from tests.vm.guest.test_capabilities import KINDS
 
-from punktfunk.gamestream.control import encode_feedback
-from punktfunk.gamestream.input_packets import InputDecoder as GameStreamDecoder
 from punktfunk.input.events import PadKind
-from punktfunk.input.gamepads.inputs import Button
-from punktfunk.native.access import Access
-from punktfunk.native.input_decoder import InputDecoder as NativeDecoder
-from punktfunk.wire.punktfunk1.input_event import PadSnapshot, decode_input, encode_input
-from punktfunk.wire.punktfunk1.rich_input import decode_rich_input
 
 pytestmark = pytest.mark.vm
 
-NAME = "Sony Interactive Entertainment DualSense Wireless Controller"
-KEYS = {
-    Button.A: e.BTN_SOUTH,
-    Button.B: e.BTN_EAST,
-    Button.X: e.BTN_WEST,
-    Button.Y: e.BTN_NORTH,
-    Button.START: e.BTN_START,
-    Button.BACK: e.BTN_SELECT,
-    Button.GUIDE: e.BTN_MODE,
-    Button.LEFT_SHOULDER: e.BTN_TL,
-    Button.RIGHT_SHOULDER: e.BTN_TR,
-    Button.LEFT_STICK: e.BTN_THUMBL,
-    Button.RIGHT_STICK: e.BTN_THUMBR,
-}
-Send = Callable[[int, int, int], None]
+CLIENTS: list[tuple[PadKind, Callable[..., Client]]] = [
+    *((kind, client) for kind in KINDS for client in (MoonlightClient, NativeClient)),
+    *((kind, BrowserClient) for kind in (PadKind.XBOX_360, PadKind.DUALSENSE)),
+]
+STICK_POINTS = ((32767, 0), (-32768, 0), (0, 32767), (0, -32768), (12345, -23456))
+TRIGGER_POINTS = (255, 128, 64, 7)
 
 
-def gamestream(session: PadSession) -> Send:
-    """Sends controller state as Moonlight does (gamestream.md §7.6)."""
-    decoder = GameStreamDecoder()
-
-    def packet(magic: int, body: bytes) -> None:
-        payload = struct.pack(">I", len(body) + 4) + struct.pack("<I", magic) + body
-        for event in decoder.decode(payload):
-            session.handle(event)
-
-    packet(0x55000004, struct.pack("<BBHI", 0, 2, 0x3B, 0xFFFF))
-
-    def send(buttons: int, left_y: int, right_trigger: int) -> None:
-        low, high = buttons & 0xFFFF, buttons >> 16
-        head = struct.pack("<HHHHH", 0x1A, 0, 1, 0x14, low)
-        sticks = struct.pack("<BBhhhh", 0, right_trigger, 0, left_y, 0, 0)
-        packet(0xC, head + sticks + struct.pack("<HHH", 0x9C, high, 0x55))
-
-    return send
+@pytest.mark.parametrize(("kind", "client"), CLIENTS)
+def test_every_button_and_axis(plug: Plug, kind: PadKind, client: Callable[..., Client]) -> None:
+    session, real = plug(kind, client), REAL[kind]
+    game = _awake(session, real)
+    for bit, key in real.buttons.items():
+        _press(session, game, bit, {(e.EV_KEY, key): 1})
+    for bit, places in real.directions.items():
+        _press(session, game, bit, places)
+    for names, codes in ((("left_x", "left_y"), (e.ABS_X, e.ABS_Y)), (("right_x", "right_y"), (e.ABS_RX, e.ABS_RY))):
+        _move_stick(session, game, real, names, codes)
+    for side, name in enumerate(("left_trigger", "right_trigger")):
+        _pull_trigger(session, game, real, name, side)
+    _all_together_and_gone(session, game, real)
 
 
-def native(session: PadSession) -> Send:
-    """Sends snapshots as punktfunk clients do (punktfunk1.md §7.3)."""
-    decoder, sequence = NativeDecoder(Access()), iter(range(1, 200))
-
-    def send(buttons: int, left_y: int, right_trigger: int) -> None:
-        snapshot = PadSnapshot(0, next(sequence), buttons, left_y=left_y, right_trigger=right_trigger)
-        for event in decoder.event(decode_input(encode_input(snapshot.event()))):
-            session.handle(event)
-
-    return send
-
-
-@pytest.mark.parametrize("client", [gamestream, native])
-def test_every_button_from_the_wire(plug: Plug, client: Callable[[PadSession], Send]) -> None:
-    session = plug(PadKind.DUALSENSE)
-    pad, send = session.node(NAME), client(session)
-    for button, key in KEYS.items():
-        send(button, 0, 0)
-        session.only_key(pad, key)
-    send(Button.TOUCHPAD, 32767, 255)
-    session.only_key(pad, e.BTN_TR2)
-    session.wait_axis(pad, e.ABS_Y, 0)
-    session.wait_axis(pad, e.ABS_RZ, 255)
-    touch = session.node(f"{NAME} Touchpad")
-    eventually(lambda: e.BTN_LEFT in touch.active_keys())
+def _awake(session: PadSession, real: RealPad) -> evdev.InputDevice[str]:
+    """The game's view once reports get through: drivers drop what comes while they start."""
+    game = session.node(real.nodes[0].name)
+    first = next(iter(real.buttons))
+    session.client.state(first)
+    session.only_key(game, real.buttons[first])
+    session.client.state()
+    eventually(lambda: game.active_keys() == [])
+    while True:
+        try:
+            list(game.read())
+        except BlockingIOError:
+            return game
 
 
-def test_native_motion_keeps_its_units(plug: Plug) -> None:
-    session = plug(PadKind.DUALSENSE)
-    motion, decoder = session.node(f"{NAME} Motion Sensors"), NativeDecoder(Access())
-    datagram = b"\xcc\x02\x00" + struct.pack("<6h", 2000, -4000, 200, 0, 10_000, -5_000)
-    for event in decoder.rich(decode_rich_input(datagram), 0.0):
-        session.handle(event)
-    for axis, value in {
-        **{e.ABS_RX: 100 * 1024, e.ABS_RY: -200 * 1024, e.ABS_RZ: 10 * 1024},
-        **{e.ABS_X: 0, e.ABS_Y: 8192, e.ABS_Z: -4096},
-    }.items():
-        session.wait_axis(motion, axis, value)
+def _press(session: PadSession, game: evdev.InputDevice[str], bit: int, places: Places) -> None:
+    session.client.state(bit)
+    expect_events(game, dict(places), f"button {bit:#x} down")
+    session.client.state()
+    expect_events(game, dict.fromkeys(places, 0), f"button {bit:#x} up")
 
 
-def test_rumble_to_the_wire(plug: Plug) -> None:
-    session = plug(PadKind.DUALSENSE)
-    game = session.node(NAME)
-    game.write(e.EV_FF, upload_rumble(game.fd, 0xFFFF, 0x8080, length_ms=100), 1)
-    messages = eventually(lambda: [m for f in session.feedback if (m := encode_feedback(f)) and m[0] == 0x010B])
-    assert messages[0] == (0x010B, struct.pack("<IHHH", 0x00C0FFEE, 0, 0xFFFF, 0x8080))
+def _move_stick(
+    session: PadSession, game: evdev.InputDevice[str], real: RealPad, names: tuple[str, str], codes: tuple[int, int]
+) -> None:
+    before, key = real.stick(0, 0), real.right_stick_key if codes[0] == e.ABS_RX else None
+    for point in (*STICK_POINTS, (0, 0)):
+        session.client.state(**dict(zip(names, point, strict=True)))
+        wanted = real.stick(*point)
+        moved = {(e.EV_ABS, code): now for code, now, then in zip(codes, wanted, before, strict=True) if now != then}
+        if key is not None and point in (STICK_POINTS[0], (0, 0)):
+            moved[e.EV_KEY, key] = int(point != (0, 0))
+        expect_events(game, moved, f"{names} at {point}", real.stick_tolerance)
+        before = wanted
+
+
+def _pull_trigger(session: PadSession, game: evdev.InputDevice[str], real: RealPad, name: str, side: int) -> None:
+    held = False
+    for value in (*TRIGGER_POINTS, 0):
+        session.client.state(**{name: value})
+        wanted: dict[tuple[int, int], int] = {}
+        if real.trigger_axes is not None:
+            wanted[e.EV_ABS, real.trigger_axes[side]] = value * real.trigger_maximum // 255
+        if real.trigger_keys is not None and (value >= real.trigger_key_from) != held:
+            held = not held
+            wanted[e.EV_KEY, real.trigger_keys[side]] = int(held)
+        expect_events(game, wanted, f"{name} at {value}")
+
+
+def _all_together_and_gone(session: PadSession, game: evdev.InputDevice[str], real: RealPad) -> None:
+    """Everything held at once is told apart, and the pad leaves while it is held."""
+    session.client.state(sum(real.buttons), left_trigger=255, left_x=-32768)
+    keys = {*real.buttons.values(), *(real.trigger_keys or ())[:1]}
+    eventually(lambda: set(game.active_keys()) == keys, f"{game.active_keys()}")
+    session.client.remove()
+    assert session.hub.kinds() == {}
+    eventually(lambda: not os.path.exists(game.path) and not session.folders(), "the pad is still there")
+    with pytest.raises(OSError, match="No such device"):
+        list(game.read())

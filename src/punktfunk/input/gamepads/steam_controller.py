@@ -1,6 +1,7 @@
 """Steam Controller on its cable; the kernel binds hid-steam, which games see only while somebody reads the pad.
 
 The right stick of the wire is the right touchpad; the left stick and the left touchpad share two bytes of the report.
+The direction pad is the left touchpad, pressed in at an edge: games look at the place as well as at the buttons.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ _DESCRIPTOR = (
 _RIGHT_TRIGGER, _LEFT_TRIGGER = 1 << 0, 1 << 1
 _LEFT_PAD_CLICK, _RIGHT_PAD_CLICK, _LEFT_PAD_TOUCH, _RIGHT_PAD_TOUCH = 1 << 17, 1 << 18, 1 << 19, 1 << 20
 _STICK_AND_PAD = 1 << 23
+_EDGE = 32767
 _BUTTON_BITS = {
     Button.RIGHT_SHOULDER: 1 << 2,
     Button.LEFT_SHOULDER: 1 << 3,
@@ -69,12 +71,13 @@ class SteamController:
         left, right = (steam.contact_on(inputs, surface) for surface in (LEFT_PAD, RIGHT_PAD))
         bits = _bits(inputs, left, right)
         stick = inputs.left_x, inputs.left_y
-        both = left is not None and stick != (0, 0)
+        place = _direction(inputs.buttons) if left is None else steam.pad_axes(left.x, left.y)
+        both = place is not None and stick != (0, 0)
         if both:
             bits |= _STICK_AND_PAD
-        if left is not None and not (both and self._sequence & 1):
+        if place is not None and not (both and self._sequence & 1):
             bits |= _LEFT_PAD_TOUCH
-            stick = steam.pad_axes(left.x, left.y)
+            stick = place
         aim = (inputs.right_x, inputs.right_y) if right is None else steam.pad_axes(right.x, right.y)
         return _STATE.pack(
             1,
@@ -101,11 +104,18 @@ class SteamController:
         return self._commands.set_feature(data)
 
 
+def _direction(buttons: int) -> tuple[int, int] | None:
+    """Where the thumb presses for these directions, up positive; None for none."""
+    across = (buttons & Button.RIGHT != 0) - (buttons & Button.LEFT != 0)
+    up = (buttons & Button.UP != 0) - (buttons & Button.DOWN != 0)
+    return (across * _EDGE, up * _EDGE) if across or up else None
+
+
 def _bits(inputs: PadInputs, left: Contact | None, right: Contact | None) -> int:
     bits = sum(bit for button, bit in _BUTTON_BITS.items() if inputs.buttons & button)
     if inputs.buttons & (Button.RIGHT_STICK | Button.TOUCHPAD) or inputs.clicked_surfaces & 2:
         bits |= _RIGHT_PAD_CLICK
-    if inputs.clicked_surfaces & 1:
+    if inputs.clicked_surfaces & 1 or _direction(inputs.buttons) is not None:
         bits |= _LEFT_PAD_CLICK
     if right is not None or (inputs.right_x, inputs.right_y) != (0, 0):
         bits |= _RIGHT_PAD_TOUCH

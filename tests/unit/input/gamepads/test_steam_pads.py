@@ -84,3 +84,12 @@ def test_stick_and_left_touchpad_take_turns_in_the_controllers_report() -> None:
     inputs = replace(PadInputs(), left_x=1000).with_touch(PadTouched(0, 0, ContactPhase.DOWN, 1, 1.0, 0.5))
     seen = [(pad.input_report(inputs, 0.0)[10] & 0x88, pad.input_report(inputs, 0.0)[10] & 0x88) for _ in range(2)]
     assert seen == [(0x80, 0x88)] * 2
+
+
+def test_the_controllers_direction_pad_is_a_place_on_its_left_touchpad() -> None:
+    report = SteamController(0, "s").input_report(PadInputs(buttons=Button.UP | Button.RIGHT), 0.0)
+    assert report[9] == 0x03
+    assert report[10] & 0x0A == 0x0A, "touched and pressed in"
+    assert struct.unpack_from("<2h", report, 16) == (32767, 32767)
+    up = SteamController(0, "s").input_report(PadInputs(buttons=Button.UP | Button.DOWN), 0.0)
+    assert up[10] == 0
