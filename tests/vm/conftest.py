@@ -12,14 +12,14 @@ import pytest
 
 from tests.vm.errors import VmFailed, VmUnavailable
 from tests.vm.guest_pytest import run_pytest
-from tests.vm.machine import ACCELERATORS
+from tests.vm.machine import ACCELERATORS, CONSOLE_TAIL_CHARS
 from tests.vm.reports import FILE_NAME, ReportWriter, read_reports
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("vm")
     group.addoption("--vm-guest", metavar="FOLDER", help="set inside the guest: where results go")
-    group.addoption("--vm-kernel", metavar="PACKAGE", help="a linux-image package instead of the default")
+    group.addoption("--vm-kernel", metavar="PACKAGE", help="a linux-image package instead of the default, or uml")
     group.addoption("--vm-accel", choices=sorted(ACCELERATORS))
 
 
@@ -48,7 +48,11 @@ class VmRunner:
             self._run([each.nodeid for each in item.session.items if each.get_closest_marker("vm")])
         assert self._reports is not None
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        for report in self._reports[item.nodeid] or [self._missing(item)]:
+        reports = self._reports[item.nodeid]
+        if not any(report.when == "teardown" for report in reports):
+            # Not a word of it, or cut off in the middle, where what passed so far is no pass.
+            reports = [*(report for report in reports if report.failed), self._missing(item)]
+        for report in reports:
             item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
@@ -60,16 +64,20 @@ class VmRunner:
             return
         # The options exist only when tests/vm is named on the command line, so each has its default here too.
         package, accelerator = (self._config.getoption(name, None) for name in ("--vm-kernel", "--vm-accel"))
+        lines = b""
         try:
             done = run_pytest(node_ids, package=package, accelerator=accelerator or "tcg")
         except VmUnavailable as error:
             self._no_machine = ("skipped", f"no virtual machine: {error}")
         except VmFailed as error:
-            self._no_machine = ("failed", str(error))
+            lines = error.files.get(FILE_NAME, b"")
+            self._no_machine = ("failed", f"the guest did not get to this test's end: {error}")
         else:
-            self._no_machine = ("failed", f"the guest did not report this test:\n{done.console[-4000:]}")
-            for report in read_reports(self._config, done.reports):
-                self._reports[report.nodeid].append(report)
+            lines = done.reports
+            tail = done.console[-CONSOLE_TAIL_CHARS:]
+            self._no_machine = ("failed", f"the guest ended with {done.status} and did not report this test:\n{tail}")
+        for report in read_reports(self._config, lines):
+            self._reports[report.nodeid].append(report)
 
     def _missing(self, item: pytest.Item) -> pytest.TestReport:
         assert self._no_machine is not None

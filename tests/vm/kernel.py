@@ -56,7 +56,7 @@ def get_kernel(package: str | None = None) -> Kernel:
     """
     if os.uname().machine != "x86_64":
         raise VmUnavailable("the virtual machine tests are written for x86_64")
-    with _locked(cache_dir()) as cache:
+    with locked(cache_dir()) as cache:
         known = cache / "default" if package is None else None
         name = package or _remembered(known) or _image_package()
         folder = cache / f"{name}-{_selection()}"
@@ -78,7 +78,8 @@ def _remembered(file: Path | None) -> str | None:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[Path]:
+def locked(folder: Path) -> Iterator[Path]:
+    """The folder while nobody else works on it."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -87,7 +88,7 @@ def _locked(folder: Path) -> Iterator[Path]:
 
 def _image_package() -> str:
     for meta in META_PACKAGES:
-        result = _run("apt-cache", "depends", meta)
+        result = run_command("apt-cache", "depends", meta)
         if match := re.search(r"Depends: (linux-image-\S+)", result):
             return match[1]
     raise VmUnavailable("apt knows no linux-image package; run: apt-get update")
@@ -95,7 +96,7 @@ def _image_package() -> str:
 
 def _unpack(package: str, folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent) as work:
-        _run("apt-get", "download", package, cwd=work)
+        run_command("apt-get", "download", package, cwd=work)
         archive = next(Path(work).glob("*.deb"), None)
         if archive is None:
             raise VmUnavailable(f"apt could not download {package}")
@@ -168,7 +169,8 @@ def _load(folder: Path) -> Kernel:
     return Kernel(image.name.removeprefix("vmlinuz-"), image, modules)
 
 
-def _run(*command: str, cwd: str | None = None) -> str:
+def run_command(*command: str, cwd: str | None = None) -> str:
+    """What a program of the system prints. Raises VmUnavailable in its words."""
     try:
         done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, check=True)
     except FileNotFoundError:

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.vm import initramfs
+from tests.vm import initramfs, uml
 from tests.vm.errors import VmFailed, VmUnavailable
 from tests.vm.kernel import Kernel
+from tests.vm.uml import UserModeKernel
 
 QEMU = "qemu-system-x86_64"
 MEMORY_MIB = 1024
@@ -34,37 +35,39 @@ ACCELERATORS = {
 }
 
 
-def run_script(kernel: Kernel, script: str, *, timeout_s: float, accelerator: str = "tcg") -> Finished:
+def run_script(kernel: Kernel | UserModeKernel, script: str, *, timeout_s: float, accelerator: str = "tcg") -> Finished:
     """Run a shell script as root in the guest; the machine's own file system is there, read-only.
 
     ``$EXCHANGE`` names a writable folder whose files come back. Raises VmFailed when the guest does not power off
     within ``timeout_s``, VmUnavailable without QEMU.
     """
-    if shutil.which(QEMU) is None:
+    if isinstance(kernel, Kernel) and shutil.which(QEMU) is None:
         raise VmUnavailable(f"{QEMU} is missing; install qemu-system-x86")
     with tempfile.TemporaryDirectory(prefix="punktfunk-vm-") as folder:
         exchange = Path(folder) / "exchange"
         exchange.mkdir()
         (exchange / "guest.sh").write_text(f"export EXCHANGE=/tmp/exchange\n{script}\nbusybox poweroff -f\n")
-        ramdisk = Path(folder) / "initramfs"
-        initramfs.build(kernel, ramdisk)
-        console = _boot(kernel, ramdisk, exchange, timeout_s, ACCELERATORS[accelerator])
-        files = {file.name: file.read_bytes() for file in exchange.iterdir() if file.is_file()}
-    return Finished(console, files)
+        try:
+            if isinstance(kernel, UserModeKernel):
+                console = uml.boot(kernel, exchange, timeout_s)
+            else:
+                ramdisk = Path(folder) / "initramfs"
+                initramfs.build(kernel, ramdisk)
+                console = _boot(kernel, ramdisk, exchange, timeout_s, ACCELERATORS[accelerator])
+        except VmFailed as error:
+            raise VmFailed(str(error), _files(exchange)) from None
+        return Finished(console, _files(exchange))
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
 
 
 def _boot(kernel: Kernel, ramdisk: Path, exchange: Path, timeout_s: float, accelerator: tuple[str, ...]) -> str:
     command = [
         *(QEMU, "-machine", "q35", *accelerator, "-smp", "2", "-m", str(MEMORY_MIB)),
         *("-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio", "-no-reboot"),
-        *(
-            "-kernel",
-            str(kernel.image),
-            "-initrd",
-            str(ramdisk),
-            "-append",
-            "console=ttyS0 quiet panic=-1 mitigations=off",
-        ),
+        *("-kernel", str(kernel.image), "-initrd", str(ramdisk), "-append", KERNEL_COMMAND_LINE),
         *("-fsdev", "local,id=root,path=/,security_model=none,multidevs=remap,readonly=on"),
         *("-device", "virtio-9p-pci,fsdev=root,mount_tag=root"),
         *("-fsdev", f"local,id=exchange,path={exchange},security_model=none"),

@@ -28,7 +28,9 @@ class ReportWriter:
 
 def read_reports(config: pytest.Config, lines: bytes) -> Iterator[pytest.TestReport]:
     """Outside: the reports again, as pytest objects."""
-    for line in lines.splitlines():
+    for line in lines.splitlines(keepends=True):
+        if not line.endswith(b"\n"):
+            return  # the machine stopped while it wrote
         report = config.hook.pytest_report_from_serializable(config=config, data=json.loads(line))
         if isinstance(report, pytest.TestReport):
             if report.skipped and isinstance(report.longrepr, list):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from evdev import ecodes as e
-from tests.vm.guest.pad_session import KERNEL
+from tests.vm.guest.pad_session import KERNEL, STEAM_FF
 
 from punktfunk.input.events import PadKind
 from punktfunk.input.gamepads.inputs import Button
@@ -223,13 +223,14 @@ def steam(
     *others: Node,
     trigger_maximum: int = 255,
     right_stick_key: int | None = None,
+    effects: frozenset[int] = frozenset(),
 ) -> RealPad:
     keys = {**COMMON, **BY_LETTER, **buttons}
     pressable = frozenset({*keys.values(), *DPAD_KEYS.values(), e.BTN_TL2, e.BTN_TR2, *further})
     return RealPad(
         driver="hid-steam",
         ids=(0x28DE, product, 0x0111),
-        nodes=(Node(name, axes_of_it, pressable), *others),
+        nodes=(Node(name, axes_of_it, pressable, effects), *others),
         buttons=keys,
         directions=directions,
         stick=lambda x, y: (max(x, -32767), -max(y, -32767)),
@@ -273,6 +274,7 @@ STEAM_DECK = steam(
     frozenset({e.BTN_THUMB}),
     motion("Steam Deck Motion Sensors", (-32768, 32768, 32, 0, 16384), (-32768, 32768, 1, 0, 16)),
     trigger_maximum=32767,
+    effects=RUMBLE if STEAM_FF else frozenset(),
 )
 
 REAL = {

@@ -15,7 +15,7 @@ import pytest
 from evdev import ecodes as e
 from tests.vm.guest.clients import BrowserClient, Client, MoonlightClient, NativeClient
 from tests.vm.guest.conftest import Plug
-from tests.vm.guest.pad_session import KNOWS_THE_DECK, PadSession, erase_effect, eventually, upload_rumble
+from tests.vm.guest.pad_session import KNOWS_THE_DECK, STEAM_FF, PadSession, erase_effect, eventually, upload_rumble
 from tests.vm.guest.real_pads import REAL
 
 from punktfunk.client.rumble import RumbleTimer
@@ -32,6 +32,7 @@ LEVEL_TOLERANCE = {
     **dict.fromkeys((PadKind.XBOX_360, PadKind.XBOX_ONE, PadKind.XBOX_ELITE), 0),
     **dict.fromkeys((PadKind.DUALSHOCK_4, PadKind.DUALSENSE, PadKind.DUALSENSE_EDGE), 0x100),
     PadKind.SWITCH_PRO: 1200,
+    **({PadKind.STEAM_DECK: 0} if STEAM_FF else {}),
 }
 Levels = tuple[int, int]
 SILENCE: Levels = (0, 0)
@@ -196,12 +197,11 @@ def test_a_program_sets_the_player_lights(plug: Plug, kind: PadKind, pattern: st
     session, moonlight, native, _ = plug_with_all_clients(plug, kind)
     session.node(REAL[kind].nodes[0].name)
     leds = session.hid_folder() / "leds"
-    moonlight.messages.clear()
     for number in range(1, 5 if kind is PadKind.SWITCH_PRO else 6):
         (_led(leds, pattern.format(number)) / "brightness").write_text(str(int(number in lit)))
     _wait_message(native, b"\xcd\x02\0" + bytes([sum(1 << number - 1 for number in lit)]))
-    # GameStream has no message for them.
-    assert not [message for message in moonlight.messages if moonlight_levels(message) is None]
+    # GameStream has no message for them; the driver's own first light may come late.
+    assert {message[:2] for message in moonlight.messages} <= {b"\x0b\x01", b"\x01\x55", b"\x02\x55"}
 
 
 @pytest.mark.parametrize("kind", [PadKind.DUALSENSE, PadKind.DUALSENSE_EDGE])

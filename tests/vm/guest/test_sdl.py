@@ -40,8 +40,8 @@ TYPES = {
     PadKind.DUALSENSE: 7,
     PadKind.SWITCH_PRO: 5,
 }
-RUMBLES = REAL.keys() - {PadKind.STEAM_CONTROLLER, PadKind.STEAM_DECK}
-"""Debian builds hid-steam without force feedback; Steam itself uses feature reports."""
+RUMBLES = {kind for kind, real in REAL.items() if real.nodes[0].effects}
+"""Not Steam's pads in Debian's kernel: Steam itself uses feature reports."""
 IN_SDLS_TABLE = REAL.keys() - {PadKind.XBOX_ONE, PadKind.XBOX_ELITE}
 """SDL 2.26 has these two by radio only; on a cable it goes by what the kernel shows, as for a real one."""
 FULL, NEARLY_FULL = 32767, 32000
