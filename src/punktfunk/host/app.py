@@ -30,6 +30,7 @@ from punktfunk.host.greeting import greeting
 from punktfunk.host.management import ManagementError, RunningApi, start_management
 from punktfunk.host.native import make_native_plane, native_advert_of
 from punktfunk.host.settings import LoadedSettings, Settings
+from punktfunk.input.events import PadKind
 from punktfunk.input.gamepads.catalogue import Node
 from punktfunk.input.xkb import KeyboardLayout, LayoutError, check_layout
 from punktfunk.native.live_stream import WORKER_MODULE as NATIVE_WORKER_MODULE
@@ -141,6 +142,7 @@ class Host:
             pool,
             user if _is_other(user) else None,
             settings.limits.linger_s,
+            PadKind(settings.input.gamepad),
         )
         self.sessions = SessionManager(surroundings, settings.limits.sessions)
         self._exits.push_async_callback(self.sessions.shutdown)

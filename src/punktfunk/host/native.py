@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from punktfunk.discovery.mdns import Advert, native_advert
 from punktfunk.discovery.network import mac_addresses, os_chain
 from punktfunk.gamestream.serverinfo import CodecSupport
 from punktfunk.host.capabilities import VideoFacts
 from punktfunk.host.settings import Settings
+from punktfunk.input.events import PadKind
 from punktfunk.input.gamepads.catalogue import Node
+from punktfunk.input.gamepads.drivers import kinds_without_driver
 from punktfunk.native.adaptive_fec import START_PERCENT
 from punktfunk.native.negotiation import HostOffer
+from punktfunk.native.pads import wire_kind
 from punktfunk.native.path_search import JUMBO_MTU, STANDARD_MTU
 from punktfunk.native.plane import NativePlane, PlaneSettings
 from punktfunk.session.manager import SessionManager
@@ -41,10 +44,12 @@ _REPORTING_PADS = (
 _CLIPBOARD_PROGRAMS = ("wl-copy", "wl-paste")
 
 
-def available_pads(may_open: Callable[[Node], bool]) -> tuple[Gamepad, ...]:
+def available_pads(may_open: Callable[[Node], bool], without_driver: Collection[PadKind] = ()) -> tuple[Gamepad, ...]:
     """The kinds of controller that this host can make; Xbox 360 stands for none, as the protocol wants a name."""
     plain = _PLAIN_PADS if may_open(Node.UINPUT) else (Gamepad.XBOX_360,)
-    return (*plain, *_REPORTING_PADS) if may_open(Node.UHID) else plain
+    driverless = {wire_kind(kind) for kind in without_driver}
+    reporting = tuple(kind for kind in _REPORTING_PADS if kind not in driverless)
+    return (*plain, *reporting) if may_open(Node.UHID) else plain
 
 
 async def make_native_plane(
@@ -70,7 +75,8 @@ async def make_native_plane(
     percent = native.fec_percentage
     offer = HostOffer(
         codecs=codecs,
-        gamepads=available_pads(lambda node: os.access(node.value, os.W_OK)),
+        gamepads=available_pads(lambda node: os.access(node.value, os.W_OK), kinds_without_driver()),
+        gamepad_setting=wire_kind(PadKind(settings.input.gamepad)),
         compositors=(Compositor.WLROOTS,) if display_kind == "embedded" else (),
         caps=caps,
         max_bitrate_kbps=settings.video.max_bitrate_kbps,

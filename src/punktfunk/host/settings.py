@@ -156,6 +156,26 @@ class DisplaySettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
 
 
+class InputSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Controllers."""
+
+    gamepad: Annotated[
+        Literal[
+            "auto",
+            "xbox_360",
+            "xbox_one",
+            "xbox_elite",
+            "dualshock_4",
+            "dualsense",
+            "dualsense_edge",
+            "switch_pro",
+            "steam_controller",
+            "steam_deck",
+        ],
+        Meta(description="What every controller appears as to games. auto: as what the client says that it is."),
+    ] = "auto"
+
+
 class AudioSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Sound."""
 
@@ -199,6 +219,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     mgmt: ManagementSettings = ManagementSettings()
     limits: LimitSettings = LimitSettings()
     display: DisplaySettings = DisplaySettings()
+    input: InputSettings = InputSettings()
     audio: AudioSettings = AudioSettings()
     video: VideoSettings = VideoSettings()
     log: LogSettings = LogSettings()

@@ -65,7 +65,7 @@ class PadHub:
     ``on_feedback`` is called from any thread, and must neither call back, block nor raise.
     ``open_node`` returns a fresh non-inheritable descriptor of the node, which the hub then owns, or raises OSError.
     ``session`` tells this session's pads from all others on the machine: it is in their ``phys`` and in their serials.
-    Raises ValueError when it is too long for that.
+    Raises ValueError when it is too long for that. ``without_driver`` are kinds that need not be tried.
     """
 
     def __init__(
@@ -78,6 +78,7 @@ class PadHub:
         setting: PadKind = PadKind.AUTO,
         clock: Callable[[], float] = time.monotonic,
         driver_of: Callable[[str], str | None] = bound_driver,
+        without_driver: frozenset[PadKind] = frozenset(),
     ) -> None:
         if len(pad_phys(session, MAX_PADS - 1).encode()) > MAX_PHYS_BYTES:
             raise ValueError(f"session name {session!r} is too long for a device")
@@ -88,7 +89,7 @@ class PadHub:
         self._setting = setting
         self._clock = clock
         self._driver_of = driver_of
-        self._without_driver: set[PadKind] = set()
+        self._without_driver = set(without_driver)
         self._lock = threading.Lock()
         self._pads: dict[int, _Plugged] = {}
         self._arrivals: dict[int, PadArrived] = {}

@@ -9,6 +9,7 @@ from punktfunk.native.access import Access
 from punktfunk.native.adaptive_fec import START_PERCENT
 from punktfunk.native.lossless import lossless_audio
 from punktfunk.native.modes import Mode, clamp_bitrate, mode_error, resolve_codec
+from punktfunk.native.pads import nearest
 from punktfunk.wire.punktfunk1 import DEFAULT_BITRATE_KBPS, MAX_BITRATE_KBPS
 from punktfunk.wire.punktfunk1.caps import ClientCaps, Grants, HostCaps, VideoCaps
 from punktfunk.wire.punktfunk1.enums import CloseCode, Compositor, Gamepad, VideoCodec
@@ -38,8 +39,9 @@ class Refusal(Exception):
 class HostOffer:
     """What this host has at hand for one session: encoders, capture and devices as probed, limits as configured.
 
-    ``compositors`` are those that can be had, best first; ``gamepads`` the kinds that can be made; ``caps`` what is
-    implemented and allowed. ``ten_bit``, ``hdr`` and ``chroma_444`` hold for capture and encoder together.
+    ``compositors`` are those that can be had, best first; ``gamepads`` the kinds that can be made, and
+    ``gamepad_setting`` the one that every controller becomes, unless AUTO; ``caps`` what is implemented and allowed.
+    ``ten_bit``, ``hdr`` and ``chroma_444`` hold for capture and encoder together.
     """
 
     codecs: VideoCodec = VideoCodec.H264
@@ -55,6 +57,7 @@ class HostOffer:
     fec_percent: int = START_PERCENT
     lossless_audio: bool = False
     management_port: int = 0
+    gamepad_setting: Gamepad = Gamepad.AUTO
 
 
 def negotiate(hello: Hello, offer: HostOffer, access: Access, now: float) -> Welcome:
@@ -93,7 +96,7 @@ def negotiate(hello: Hello, offer: HostOffer, access: Access, now: float) -> Wel
         salt=secrets.token_bytes(4),
         fec_percent=offer.fec_percent,
         compositor=_compositor(hello.compositor, offer.compositors),
-        gamepad=hello.gamepad if hello.gamepad in offer.gamepads else Gamepad.XBOX_360,
+        gamepad=nearest(offer.gamepad_setting or hello.gamepad, offer.gamepads),
         bitrate_kbps=bitrate_kbps,
         bit_depth=10 if ten_bit else 8,
         colour=COLOUR_HDR10 if hdr else COLOUR_SDR,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from punktfunk.input import events as e
+from punktfunk.input.gamepads.catalogue import substitutes
 from punktfunk.wire.punktfunk1.enums import Gamepad
 from punktfunk.wire.punktfunk1.input_event import MAX_PADS, InputEvent, InputKind, PadAxis, PadSnapshot
 from punktfunk.wire.punktfunk1.rich_input import Motion, Touchpad, TouchpadEx
@@ -35,6 +37,20 @@ _KINDS: dict[Gamepad, tuple[e.PadKind, int]] = {
     Gamepad.STEAM_CONTROLLER_2_PUCK: (e.PadKind.STEAM_CONTROLLER_2_PUCK, _STEAM),
     Gamepad.XBOX_ELITE: (e.PadKind.XBOX_ELITE, _ANALOG | _RUMBLE | _TRIGGER_RUMBLE),
 }
+
+
+def nearest(wish: Gamepad, available: Collection[Gamepad]) -> Gamepad:
+    """What the host makes of a wish: the kind itself, the next best that can be had, or an Xbox 360 pad."""
+    if wish is Gamepad.AUTO:
+        return Gamepad.XBOX_360
+    wire = {neutral: gamepad for gamepad, (neutral, _) in _KINDS.items()}
+    made = (wire[kind] for kind in substitutes(_KINDS[wish][0]))
+    return next((gamepad for gamepad in made if gamepad in available), Gamepad.XBOX_360)
+
+
+def wire_kind(kind: e.PadKind) -> Gamepad:
+    """The protocol's name of a kind."""
+    return next(gamepad for gamepad, (neutral, _) in _KINDS.items() if neutral is kind)
 
 
 _AT_REST = PadSnapshot(0, 0, 0)
@@ -159,7 +175,7 @@ class Pads:
         if pad.present:
             return []
         pad.present, pad.state = True, PadSnapshot(index, 0, 0)
-        neutral, capabilities = _KINDS[self._default if kind is None else kind]
+        neutral, capabilities = _KINDS[kind or self._default]
         return [e.PadArrived(index, neutral, capabilities)]
 
     def _touched(

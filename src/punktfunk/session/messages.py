@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from punktfunk.input.events import Feedback, InputEvent
+from punktfunk.input.events import Feedback, InputEvent, PadKind
 from punktfunk.input.gamepads.catalogue import Node
 from punktfunk.media.audio import AudioTarget
 from punktfunk.media.plan import AudioPlan, Mode, VideoPlan
@@ -21,7 +21,7 @@ class Configure(_Message, frozen=True, tag=True):
     """First message to a worker. Descriptors beside it: the numbers memory (a memfd), then the plane's sockets.
 
     ``generation`` counts the workers of this stream, so that a replacement never reuses a nonce. ``transport`` is the
-    plane's own configuration (keys included), opaque here.
+    plane's own configuration (keys included), opaque here. ``gamepad`` is what every controller becomes, unless AUTO.
     """
 
     version: int
@@ -33,6 +33,7 @@ class Configure(_Message, frozen=True, tag=True):
     audio_target: AudioTarget | None
     transport: bytes
     user: tuple[str, int, int] | None = None
+    gamepad: PadKind = PadKind.AUTO
 
 
 class Endpoint(msgspec.Struct, frozen=True):

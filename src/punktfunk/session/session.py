@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from punktfunk.input.events import PadKind
 from punktfunk.media.plan import Mode, VideoPlan
 from punktfunk.session.clipboard import DesktopClipboard
 from punktfunk.session.context import bind_session
@@ -55,6 +56,7 @@ class Surroundings:
     pool: WorkerPool
     user: UserIdentity | None
     linger_s: float = 0.0
+    gamepad: PadKind = PadKind.AUTO
 
 
 def _named_in_logs(
@@ -254,7 +256,7 @@ class Session:
             assert self._desktop is not None
             await self._desktop.set_mode(self.mode)
             audio = self._sound.target if self._sound is not None else None
-            return Targets(self._desktop.target, audio, self.around.user)
+            return Targets(self._desktop.target, audio, self.around.user, self.around.gamepad)
         except (DesktopError, OSError) as error:
             raise StreamError(str(error)) from error
 

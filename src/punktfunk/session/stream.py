@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from punktfunk.input.events import Feedback, InputEvent
+from punktfunk.input.events import Feedback, InputEvent, PadKind
 from punktfunk.input.pad_hub import open_node
 from punktfunk.media.audio import AudioTarget
 from punktfunk.media.plan import AudioPlan, VideoPlan
@@ -52,11 +52,12 @@ class StreamSpec:
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """What a worker captures, and as whom."""
+    """What a worker captures, and as whom; ``gamepad`` is what every controller becomes, unless AUTO."""
 
     display: DisplayTarget
     audio: AudioTarget | None
     user: UserIdentity | None
+    gamepad: PadKind = PadKind.AUTO
 
 
 class Stream:
@@ -250,6 +251,7 @@ class Stream:
             targets.audio,
             self._spec.transport,
             (user.name, user.uid, user.gid) if user is not None else None,
+            targets.gamepad,
         )
         fds = (self._numbers, *(sock.fileno() for sock in self._spec.sockets))
         if not worker.send(message, fds):

@@ -24,8 +24,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from punktfunk.input.events import Feedback, InputEvent, PadEvent
+from punktfunk.input.events import Feedback, InputEvent, PadEvent, PadKind
 from punktfunk.input.gamepads.catalogue import Node
+from punktfunk.input.gamepads.drivers import kinds_without_driver
 from punktfunk.input.injector import Injector, open_injector
 from punktfunk.input.keyboard import LayoutFacts
 from punktfunk.input.pad_hub import PadHub, open_node
@@ -122,6 +123,7 @@ class Worker:
         self._audio: AudioCapture | ToneCapture | None = None
         self._injector: Injector | None = None
         self._session_id = ""
+        self._pad_setting = PadKind.AUTO
         self._pads: PadHub | None = None
         self._waiting: deque[tuple[m.ToWorker, tuple[int, ...]]] = deque()
         self._path: VideoPath | None = None
@@ -195,7 +197,13 @@ class Worker:
                 self._injector.inject(event)
             return
         if self._pads is None:
-            self._pads = PadHub(self._open_node, self._send_feedback, session=self._session_id)
+            self._pads = PadHub(
+                self._open_node,
+                self._send_feedback,
+                session=self._session_id,
+                setting=self._pad_setting,
+                without_driver=kinds_without_driver(),
+            )
         self._pads.handle(event)
 
     def _open_node(self, node: Node) -> int:
@@ -217,7 +225,7 @@ class Worker:
         if c.version != LINK_VERSION or not fds or self._source is not None:
             raise LinkError(f"cannot be configured with version {c.version} and {len(fds)} descriptors")
         _drop_privileges(c.user)
-        self._session_id = c.session_id
+        self._session_id, self._pad_setting = c.session_id, c.gamepad
         numbers = memoryview(mmap.mmap(fds[0], NUMBERS_BYTES))
         os.close(fds[0])
         sockets = tuple(socket.socket(fileno=fd) for fd in fds[1:])

@@ -6,6 +6,7 @@ import errno
 import os
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -71,7 +72,7 @@ class FakePad:
 class Desk:
     """A hub, the pads that it made, and what it told."""
 
-    def __init__(self, *, missing: frozenset[Node] = frozenset(), **options: PadKind) -> None:
+    def __init__(self, *, missing: frozenset[Node] = frozenset(), **options: Any) -> None:
         self.missing = missing
         self.pads: list[FakePad] = []
         self.feedback: list[Feedback] = []
@@ -296,3 +297,11 @@ def test_any_sequence_ends_in_the_newest_state(events: list[PadState | PadArrive
             newest = [each for each in d.pads if each.placement.pad == pad][-1]
             assert (newest.seen[-1].buttons if newest.seen else 0) == buttons
         assert all(each.closed.is_set() for each in d.pads)
+
+
+def test_a_kind_known_to_have_no_driver_is_not_tried(desk: MakeDesk, caplog: pytest.LogCaptureFixture) -> None:
+    d = desk(without_driver=frozenset({PadKind.DUALSENSE_EDGE, PadKind.DUALSENSE}))
+    for pad in (0, 1):
+        d.hub.handle(PadArrived(pad, PadKind.DUALSENSE_EDGE))
+    assert [pad.kind for pad in d.pads] == [PadKind.DUALSHOCK_4] * 2
+    assert len(caplog.records) == 1

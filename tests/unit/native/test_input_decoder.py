@@ -109,7 +109,7 @@ def test_arrival_names_the_kind_and_repeats_are_silent() -> None:
     assert default.kind is e.PadKind.DUALSENSE
     unknown = decoder.event(InputEvent(K.GAMEPAD_ARRIVAL, 200, flags=2))[0]
     assert isinstance(unknown, e.PadArrived)
-    assert unknown.kind is e.PadKind.AUTO
+    assert unknown.kind is e.PadKind.DUALSENSE
 
 
 def test_buttons_and_axes_one_by_one(decoder: InputDecoder) -> None:
@@ -192,3 +192,10 @@ def test_held_state_is_bounded(decoder: InputDecoder) -> None:
     downs = [decoder.event(InputEvent(K.TOUCH_DOWN, i, 1, 1, HD)) for i in range(10_000)]
     assert sum(map(bool, downs)) == MAX_HELD
     assert len(decoder.release(ALL_GRANTS)) == MAX_HELD
+
+
+def test_a_pad_that_says_auto_is_of_the_sessions_kind() -> None:
+    decoder = InputDecoder(Access(), Gamepad.SWITCH_PRO)
+    (arrived,) = decoder.event(InputEvent(InputKind.GAMEPAD_ARRIVAL, Gamepad.AUTO))
+    assert isinstance(arrived, e.PadArrived)
+    assert arrived.kind is e.PadKind.SWITCH_PRO

@@ -161,3 +161,27 @@ def test_lossless_sound_where_it_fits_and_is_affordable(
     ):
         assert negotiate(refused, offer, Access(), 0.0).audio is None
     assert negotiate(hello, replace(offer, lossless_audio=False), Access(), 0.0).audio is None
+
+
+@pytest.mark.parametrize(
+    ("wish", "setting", "available", "told"),
+    [
+        (Gamepad.AUTO, Gamepad.AUTO, (Gamepad.DUALSENSE,), Gamepad.XBOX_360),
+        (Gamepad.DUALSENSE, Gamepad.AUTO, (Gamepad.XBOX_360, Gamepad.DUALSENSE), Gamepad.DUALSENSE),
+        (Gamepad.DUALSENSE_EDGE, Gamepad.AUTO, (Gamepad.XBOX_360, Gamepad.DUALSHOCK_4), Gamepad.DUALSHOCK_4),
+        (Gamepad.STEAM_CONTROLLER_2, Gamepad.AUTO, (Gamepad.XBOX_360, Gamepad.STEAM_DECK), Gamepad.STEAM_DECK),
+        (Gamepad.STEAM_DECK, Gamepad.AUTO, (Gamepad.XBOX_360, Gamepad.DUALSENSE), Gamepad.DUALSENSE),
+        (
+            Gamepad.DUALSENSE,
+            Gamepad.XBOX_ONE,
+            (Gamepad.XBOX_360, Gamepad.XBOX_ONE, Gamepad.DUALSENSE),
+            Gamepad.XBOX_ONE,
+        ),
+        (Gamepad.SWITCH_PRO, Gamepad.AUTO, (), Gamepad.XBOX_360),
+    ],
+)
+def test_the_client_is_told_what_its_pads_become(
+    wish: Gamepad, setting: Gamepad, available: tuple[Gamepad, ...], told: Gamepad
+) -> None:
+    offer = replace(EVERYTHING, gamepads=available, gamepad_setting=setting)
+    assert negotiate(replace(HELLO, gamepad=wish), offer, Access(), 0.0).gamepad is told
