@@ -6,8 +6,9 @@ import pytest
 
 from punktfunk.host.doctor import Check, Context, Status, make_context, ok, run_checks, standard_checks
 from punktfunk.host.doctor.child import run_program, run_python
-from punktfunk.host.doctor.machine import Encoders, judge_encoders
+from punktfunk.host.doctor.machine import Encoders, judge_encoders, judge_memory
 from punktfunk.host.settings import Settings, VideoSettings
+from punktfunk.session.shared_memory import SharedMemory
 
 X264 = {"h264": "x264"}
 
@@ -75,6 +76,21 @@ def test_the_choice_of_an_encoder_in_words(wanted, hardware, nodes, status, word
 
 def test_hardware_is_said_to_be_untested():
     assert "never tested" in judge_encoders(Encoders(X264, {"h264": "nvenc"}), context_with(), "x").message
+
+
+@pytest.mark.parametrize(
+    ("found", "status"),
+    [
+        (SharedMemory("", 1 << 30), Status.OK),
+        (SharedMemory("", 64 << 20), Status.WARN),
+        (SharedMemory("/dev/shm: No such file or directory", 0), Status.FAIL),
+    ],
+)
+def test_shared_memory_in_words(found, status):
+    outcome = judge_memory(found)
+    assert outcome.status is status
+    assert found.obstacle in outcome.message
+    assert ("--shm-size" in outcome.fix) == (status is not Status.OK)
 
 
 async def test_a_crash_in_a_child_is_told():

@@ -53,3 +53,16 @@ def test_what_cannot_be_had_is_refused_with_the_reason(kind: str, uid: int, mess
 def test_root_gets_told_why_there_is_no_sway() -> None:
     with pytest.raises(DesktopError, match="as root"):
         choose_desktop("embedded", runtime(0), LookSettings(), which=which("sway"))
+
+
+def test_without_shared_memory_there_is_no_sway(tmp_path: Path) -> None:
+    nowhere = tmp_path / "shm"
+    with pytest.raises(DesktopError, match=r"needs shared memory, and .*shm: No such file"):
+        choose_desktop("embedded", runtime(1000), LookSettings(), which=which("sway"), shared=nowhere)
+    nowhere.mkdir(mode=0o755)
+    choice = choose_desktop("auto", runtime(os.geteuid() + 1), LookSettings(), which=which("sway"), shared=nowhere)
+    assert choice.kind == "bare"
+    assert "may be written by user id" in choice.why
+    nowhere.chmod(0o1777)
+    choice = choose_desktop("auto", runtime(os.geteuid() + 1), LookSettings(), which=which("sway"), shared=nowhere)
+    assert choice.kind == "embedded"

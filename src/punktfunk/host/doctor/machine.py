@@ -9,6 +9,7 @@ import msgspec
 
 from punktfunk.host.doctor.check import Check, Context, Outcome, fail, ok, warn
 from punktfunk.host.doctor.child import run_python
+from punktfunk.session.shared_memory import SharedMemory, shared_memory
 
 _PROBE_ENCODERS = """
 import json, pixelflux
@@ -72,4 +73,18 @@ def _state(path: Path) -> str:
     return "" if os.access(path, os.R_OK | os.W_OK) else "may not be opened by you"
 
 
-CHECKS = (Check("encoder", encoder, 30.0), Check("devices", devices))
+async def memory(context: Context) -> Outcome:
+    """There is shared memory for the pictures of desktops."""
+    return judge_memory(shared_memory(os.geteuid()))
+
+
+def judge_memory(found: SharedMemory) -> Outcome:
+    """What that much of it is good for, in words."""
+    fix = "in a container, give it more: --shm-size=1g (Docker, Podman), or mount a tmpfs on /dev/shm"
+    if found.obstacle:
+        return fail(f"no shared memory: {found.obstacle}; sessions get programs without a desktop around them", fix)
+    words = f"{found.free_bytes >> 20} MiB of shared memory"
+    return warn(f"only {words}: too little for desktops of 3840x2160", fix) if found.is_small else ok(words)
+
+
+CHECKS = (Check("encoder", encoder, 30.0), Check("memory", memory), Check("devices", devices))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from punktfunk.input.xkb import KeyboardLayout
 from punktfunk.session.desktops.bare import BareDesktop
@@ -12,6 +13,7 @@ from punktfunk.session.desktops.base import Desktop, DesktopError, NoDesktop
 from punktfunk.session.desktops.embedded import SwayDesktop
 from punktfunk.session.desktops.look import LookSettings
 from punktfunk.session.runtime_dirs import RuntimeDir
+from punktfunk.session.shared_memory import SHARED_MEMORY, shared_memory
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ def choose_desktop(
     *,
     keyboard: KeyboardLayout | None = None,
     which: Callable[[str], str | None] = shutil.which,
+    shared: Path = SHARED_MEMORY,
 ) -> DesktopChoice:
     """The choice for a setting on this machine. ``runtime`` belongs to the user that desktops run as.
 
@@ -37,7 +40,7 @@ def choose_desktop(
     """
     if kind == "synthetic":
         return synthetic_choice()
-    obstacle = _embedded_obstacle(runtime, which)
+    obstacle = _embedded_obstacle(runtime, which, shared)
     if kind in ("auto", "embedded") and not obstacle:
         return DesktopChoice(
             "embedded",
@@ -60,9 +63,11 @@ def synthetic_choice() -> DesktopChoice:
     return DesktopChoice("synthetic", "display.kind asks for the test pattern", lambda _id, _environment: NoDesktop())
 
 
-def _embedded_obstacle(runtime: RuntimeDir, which: Callable[[str], str | None]) -> str:
+def _embedded_obstacle(runtime: RuntimeDir, which: Callable[[str], str | None], shared: Path) -> str:
     if which("sway") is None:
         return "sway is not installed"
     if runtime.owner.uid == 0:
         return "sway refuses to run as root"
+    if obstacle := shared_memory(runtime.owner.uid, shared).obstacle:
+        return f"sway needs shared memory, and {obstacle}"
     return ""
