@@ -155,6 +155,17 @@ async def test_reconfigure_bitrate_keyframe_and_speed_test(host: HostProcess) ->
         assert live.statistics.decoder_failures == 0
 
 
+async def test_a_speed_test_may_come_before_the_first_picture(host: HostProcess) -> None:
+    """Released clients ask right behind the clock rounds, while the worker is still starting."""
+    identity = await paired_identity(host, "Hasty")
+    async with session(host, identity) as live:
+        live.set_bitrate(4000)
+        test = await live.speed_test(100_000, 500)
+        assert test.throughput_kbps > 50_000
+        assert (await event(live, m.BitrateChanged)).kbps == 4000
+        await pictures(live, 10)
+
+
 async def test_leave_and_come_back_and_quit(host: HostProcess) -> None:
     identity = await paired_identity(host, "Wanderer")
     async with session(host, identity, quit_host=False) as live:

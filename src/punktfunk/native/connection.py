@@ -284,7 +284,7 @@ class NativeConnection:
                 if not self._owner.paired(self, name):
                     self.close(CloseCode.ERROR, "the device could not be stored")
             case ev.Started(start=start):
-                self._owner.background(self._start(start.udp_port))
+                self._begin(start.udp_port)
             case ev.MicrophoneReceived(frame=frame):
                 self._voice(frame)
             case ev.LifeWanted():
@@ -298,13 +298,16 @@ class NativeConnection:
                 if self._live is not None:
                     self._live.carry_out(event)
 
-    async def _start(self, client_port: int) -> None:
+    def _begin(self, client_port: int) -> None:
+        """Have a stream at once, so that nothing that the client says next is lost while it comes up."""
         assert self.session is not None
         assert self._agreement is not None
         assert self._data is not None
         data, self._data = self._data, None
-        live = LiveStream(self.session, self._agreement, data, self)
-        self._live = live
+        self._live = LiveStream(self.session, self._agreement, data, self)
+        self._owner.background(self._start(self._live, client_port))
+
+    async def _start(self, live: LiveStream, client_port: int) -> None:
         try:
             await live.start(client_port)
         except StreamError as error:

@@ -30,6 +30,7 @@ from punktfunk.native.plane_messages import (
     encode,
 )
 from punktfunk.session.messages import Started
+from punktfunk.session.pad_memory import PadMemory
 from punktfunk.session.session import Session
 from punktfunk.session.stream import Stream, StreamError, StreamSpec
 from punktfunk.wire.punktfunk1.messages import ProbeResult
@@ -38,6 +39,9 @@ from punktfunk.wire.udp import Address
 log = logging.getLogger(__name__)
 
 WORKER_MODULE = "punktfunk.native.worker"
+MAX_EARLY = 64
+"""What a client may ask of a stream that is not there yet; released ones ask for a speed test in the same moment."""
+_MOOT_BEFORE_A_PICTURE = (ev.KeyframeWanted, ev.InvalidationWanted)
 
 
 class StreamListener(Protocol):
@@ -92,6 +96,8 @@ class LiveStream:
         self._switching: asyncio.Task[None] | None = None
         self._punch: asyncio.Task[Address] | None = None
         self._gap_since = 0.0
+        self._early: list[ev.SessionEvent] = []
+        self._early_pads = PadMemory()
         self._connected = False
         self._closed = False
 
@@ -118,6 +124,9 @@ class LiveStream:
             raise StreamError(f"the client's data port cannot be reached: {error.strerror}") from error
         self._connected = True
         stream.set_video_endpoint(punch.result())
+        early, self._early = self._early, []
+        for event in early:
+            self.carry_out(event)
 
     def give_up(self) -> None:
         """The client is gone: do nothing for it any more. ``start`` returns soon; ``close`` is still to be called."""
@@ -138,13 +147,22 @@ class LiveStream:
         return self._data.path_mtu() if self._connected and not self._closed else None
 
     def carry_out(self, event: ev.SessionEvent) -> None:
-        """Do what the core decided, as far as it concerns the stream."""
+        """Do what the core decided, as far as it concerns the stream; once it can, while the stream is coming up."""
         stream = self._stream
-        if stream is None or self._closed:
+        if self._closed:
+            return
+        if isinstance(event, ev.InputReceived):
+            if stream is not None:
+                stream.inject(event.events)
+            else:
+                # A client says only once which controllers it has.
+                self._early_pads.note(event.events)
+            return
+        if stream is None or not self._connected:
+            if not isinstance(event, _MOOT_BEFORE_A_PICTURE) and len(self._early) < MAX_EARLY:
+                self._early.append(event)
             return
         match event:
-            case ev.InputReceived(events=events):
-                stream.inject(events)
             case ev.KeyframeWanted():
                 stream.request_keyframe()
             case ev.InvalidationWanted(first_frame=first, last_frame=last):
@@ -180,6 +198,8 @@ class LiveStream:
             self._recovered()
 
         stream.on_live = on_live
+        if pads := self._early_pads.replay():
+            stream.inject(pads)
 
     def _set_bitrate(self, stream: Stream, kbps: int) -> None:
         self._video = msgspec.structs.replace(self._video, bitrate_kbps=kbps)
