@@ -127,6 +127,15 @@ class PadHub:
             else:
                 self._apply(event)
 
+    def let_go(self) -> None:
+        """Bring every pad to rest; each stays plugged in, and the client's next state says how it really is."""
+        with self._lock:
+            for pad, plugged in list(self._pads.items()):
+                rest = plugged.inputs.at_rest()
+                if plugged.inputs != rest:
+                    plugged.inputs = rest
+                    self._show(pad, plugged)
+
     def close(self) -> None:
         """Unplug every pad, after the stop of what they still do. Safe to repeat.
 

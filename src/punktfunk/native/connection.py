@@ -219,6 +219,10 @@ class NativeConnection:
         """What games send to controllers."""
         self._send_all(self._pads.take(feedback, self._loop.time()))
 
+    def pad_changed(self, pad: int) -> None:
+        """What its lights show is not known any more."""
+        self._pads.forget(pad)
+
     def frame_sent(self, frame_index: int, *, keyframe: bool) -> None:
         """A frame left from which the client can go on."""
         if self._core is not None:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from punktfunk.input.events import Feedback
+from punktfunk.input.events import Feedback, PadArrived, PadRemoved
 from punktfunk.media.plan import VideoPlan
 from punktfunk.native import session_events as ev
 from punktfunk.native.adaptive_fec import Protection
@@ -53,6 +53,10 @@ class StreamListener(Protocol):
 
     def pads_told(self, feedback: tuple[Feedback, ...]) -> None:
         """What games send to controllers."""
+        ...
+
+    def pad_changed(self, pad: int) -> None:
+        """The client plugged a controller in, or out."""
         ...
 
     def frame_sent(self, frame_index: int, *, keyframe: bool) -> None:
@@ -152,6 +156,9 @@ class LiveStream:
         if self._closed:
             return
         if isinstance(event, ev.InputReceived):
+            for each in event.events:
+                if isinstance(each, PadArrived | PadRemoved):
+                    self._listener.pad_changed(each.pad)
             if stream is not None:
                 stream.inject(event.events)
             else:

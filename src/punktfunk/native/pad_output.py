@@ -72,6 +72,10 @@ class PadOutput:
                 self._levels[pad] = replace(level, next_at=now + RENEW_S, repeats=level.repeats - 1)
         return datagrams
 
+    def forget(self, pad: int) -> None:
+        """Another controller may be there now: the next lights and effects are sent even if they are the same."""
+        self._shown.pop(pad, None)
+
     def _take(self, event: e.Feedback, now: float) -> list[bytes]:
         match event:
             case e.Rumbled(pad=pad, low=low, high=high):

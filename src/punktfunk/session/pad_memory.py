@@ -26,6 +26,10 @@ class PadMemory:
                     self._arrivals.pop(pad, None)
                     self._states.pop(pad, None)
 
+    def let_go(self) -> None:
+        """Nothing is pressed any more."""
+        self._states.clear()
+
     def replay(self) -> tuple[InputEvent, ...]:
         """Events that bring a worker that knows nothing up to date."""
         return (*self._arrivals.values(), *self._states.values())

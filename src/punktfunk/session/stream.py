@@ -151,6 +151,7 @@ class Stream:
     def release_input(self) -> None:
         """Release everything that is held."""
         self._locks.released()
+        self._pads.let_go()
         self._tell(m.ReleaseInput())
 
     def request_keyframe(self) -> None:

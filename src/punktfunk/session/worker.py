@@ -166,6 +166,8 @@ class Worker:
             case m.ReleaseInput():
                 if self._injector is not None:
                     self._injector.release_all()
+                if self._pads is not None:
+                    self._pads.let_go()
             case m.SetVideoEndpoint(endpoint=endpoint):
                 if self._video is not None and self._path is not None:
                     self._video.set_endpoint(endpoint.address)

@@ -14,12 +14,15 @@ from hypothesis import strategies as st
 
 from punktfunk.input import pad_hub
 from punktfunk.input.events import (
+    ContactPhase,
     Feedback,
     MotionRequested,
     PadArrived,
     PadKind,
+    PadMotion,
     PadRemoved,
     PadState,
+    PadTouched,
     PointerMoved,
     Rumbled,
 )
@@ -305,3 +308,18 @@ def test_a_kind_known_to_have_no_driver_is_not_tried(desk: MakeDesk, caplog: pyt
         d.hub.handle(PadArrived(pad, PadKind.DUALSENSE_EDGE))
     assert [pad.kind for pad in d.pads] == [PadKind.DUALSHOCK_4] * 2
     assert len(caplog.records) == 1
+
+
+def test_letting_go_brings_pads_to_rest_and_keeps_them(desk: MakeDesk) -> None:
+    d = desk()
+    d.hub.handle(PadState(0, 0xFFFF, right_trigger=255, left_x=-9))
+    d.hub.handle(PadMotion(0, (1.0, 2.0, 3.0)))
+    d.hub.handle(PadTouched(0, 0, ContactPhase.DOWN, 1, 0.5, 0.5, clicked=True))
+    d.hub.handle(PadState(1, 0))
+    d.hub.let_go()
+    assert d.hub.kinds().keys() == {0, 1}
+    newest = d.pads[0].seen[-1]
+    assert newest == PadInputs(gyro=(1.0, 2.0, 3.0), next_contact_id=1)
+    assert len(d.pads[1].seen) == 1
+    d.hub.handle(PadState(0, 4))
+    assert d.pads[0].seen[-1].buttons == 4

@@ -20,3 +20,10 @@ def test_a_flood_of_numbers_is_bounded() -> None:
     for pad in range(1000):
         memory.note((PadArrived(pad, PadKind.AUTO), PadState(pad, 0)))
     assert len(memory.replay()) == 2 * MAX_PADS
+
+
+def test_what_was_let_go_is_not_pressed_again() -> None:
+    memory = PadMemory()
+    memory.note((PadArrived(0, PadKind.XBOX_360), PadState(0, 1)))
+    memory.let_go()
+    assert memory.replay() == (PadArrived(0, PadKind.XBOX_360),)

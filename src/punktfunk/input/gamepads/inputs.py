@@ -99,6 +99,16 @@ class PadInputs(msgspec.Struct, frozen=True):
             self.next_contact_id,
         )
 
+    def at_rest(self) -> PadInputs:
+        """The same with nothing pressed, turned or touched."""
+        return PadInputs(
+            gyro=self.gyro,
+            acceleration=self.acceleration,
+            battery_state=self.battery_state,
+            battery_percent=self.battery_percent,
+            next_contact_id=self.next_contact_id,
+        )
+
     def with_motion(self, event: PadMotion) -> PadInputs:
         """The same with the sensors that the sample has."""
         return replace(self, gyro=event.gyro or self.gyro, acceleration=event.acceleration or self.acceleration)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
-from punktfunk.input.events import LightChanged, MotionRequested, Rumbled, TriggerEffect
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from punktfunk.input.events import Feedback, LightChanged, MotionRequested, Rumbled, TriggerEffect
 from punktfunk.input.gamepads.feedback_gate import SHORTEST_INTERVAL_S, FeedbackGate
 
 
@@ -80,3 +84,61 @@ def test_a_flood_ends_in_its_last_value_at_a_bounded_rate() -> None:
         assert isinstance(feedback, Rumbled)
         last[feedback.pad] = feedback.low
     assert newest.items() <= last.items()
+
+
+offers = st.lists(
+    st.tuples(
+        st.floats(0.0, 0.02),
+        st.one_of(
+            st.builds(Rumbled, st.integers(0, 1), st.sampled_from((0, 0, 5, 9)), st.just(0)),
+            st.builds(LightChanged, st.just(0), st.integers(0, 2), st.just(0), st.just(0)),
+            st.builds(TriggerEffect, st.just(0), st.integers(0, 1), st.integers(0, 1), st.just(bytes(10))),
+        ),
+    ),
+    max_size=60,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(offers)
+def test_changes_only_at_a_bounded_rate_with_stops_at_once_and_the_newest_last(
+    offers: list[tuple[float, Rumbled | LightChanged | TriggerEffect]],
+) -> None:
+    gate, now = FeedbackGate(), 0.0
+    passed: dict[object, list[tuple[float, object]]] = {}
+    newest: dict[object, object] = {}
+
+    def place(feedback: object) -> object:
+        return type(feedback), getattr(feedback, "pad", 0), getattr(feedback, "side", 0)
+
+    def note(feedback: list[Feedback]) -> None:
+        for each in feedback:
+            passed.setdefault(place(each), []).append((now, each))
+
+    for pause, offer in offers:
+        then = now + pause
+        while (due := gate.due()) is not None and due <= then:
+            now = due
+            note(gate.flush(now))
+        now = then
+        note(gate.offer(offer, now))
+        newest[place(offer)] = offer
+        if isinstance(offer, Rumbled) and offer.low == 0:
+            assert passed[place(offer)][-1][1] == offer, "a stop is said at once"
+    while (due := gate.due()) is not None:
+        now = due
+        note(gate.flush(now))
+    for where, news in passed.items():
+        assert news[-1][1] == newest[where], "the newest is never lost"
+        for (earlier, before), (later, after) in pairwise(news):
+            assert before != after, "only changes"
+            assert later - earlier >= SHORTEST_INTERVAL_S - 1e-9 or _stops(after), "not faster than a client can use"
+        # A stop needs something to stop, which was let through at the bounded rate.
+        assert len(news) <= 2 * (now / SHORTEST_INTERVAL_S + 1)
+
+
+def _stops(feedback: object) -> bool:
+    match feedback:
+        case Rumbled(low=0, high=0) | TriggerEffect(mode=0):
+            return True
+    return False

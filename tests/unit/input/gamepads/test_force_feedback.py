@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from punktfunk.input.gamepads.force_feedback import (
     FF_CONSTANT,
@@ -128,3 +130,86 @@ def test_erased_and_unknown_effects_are_silent() -> None:
     mixer.play(7, 1, 0.0)
     mixer.erase(9)
     assert mixer.levels(0.0) == (0, 0)
+
+
+MS = 1000
+uploads = st.tuples(
+    st.just("upload"),
+    st.integers(0, 3),
+    st.integers(0, 0xFFFF),
+    st.integers(0, 0xFFFF),
+    st.integers(0, 400),
+    st.integers(0, 50),
+)
+orders = st.one_of(
+    uploads,
+    st.tuples(st.just("play"), st.integers(0, 3), st.integers(0, 3)),
+    st.tuples(st.just("erase"), st.integers(0, 3)),
+    st.tuples(st.just("gain"), st.integers(0, 0xFFFF)),
+    st.tuples(st.just("wait"), st.integers(0, 300)),
+)
+
+
+class Reference:
+    """What rumble effects do, counted millisecond by millisecond: the slow and plain way."""
+
+    def __init__(self) -> None:
+        self.effects: dict[int, tuple[int, int, int, int]] = {}
+        self.playing: dict[int, tuple[int, int]] = {}
+        self.gain = 0xFFFF
+
+    def levels(self, now: int) -> tuple[float, float]:
+        low = high = 0
+        for number, (start, count) in self.playing.items():
+            strong, weak, length, delay = self.effects[number]
+            since = now - start
+            if length:
+                cycle, since = divmod(since, length + delay)
+                if cycle >= count:
+                    continue
+            if since >= delay:
+                low, high = low + strong, high + weak
+        scale = self.gain / 0xFFFF
+        return min(low * scale, 0xFFFF), min(high * scale, 0xFFFF)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(orders, max_size=25))
+def test_several_effects_with_lengths_delays_and_gain(orders: list[tuple[object, ...]]) -> None:
+    mixer, reference, now = Mixer(), Reference(), 0
+    for order in orders:
+        match order:
+            case ("upload", int(number), int(strong), int(weak), int(length), int(delay)):
+                raw = raw_effect(FF_RUMBLE, struct.pack("<HH", strong, weak), number, length, delay)
+                mixer.upload(parse_effect(raw), now / MS)
+                reference.effects[number] = (strong, weak, length, delay)
+                if number in reference.playing:
+                    reference.playing[number] = (now, reference.playing[number][1])
+            case ("play", int(number), int(count)):
+                mixer.play(number, count, now / MS)
+                reference.playing.pop(number, None)
+                if count and number in reference.effects:
+                    reference.playing[number] = (now, count)
+            case ("erase", int(number)):
+                mixer.erase(number)
+                reference.effects.pop(number, None)
+                reference.playing.pop(number, None)
+            case ("gain", int(gain)):
+                mixer.set_gain(gain)
+                reference.gain = gain
+            case ("wait", int(pause)):
+                _same_until(mixer, reference, now, now + pause)
+                now += pause
+    _same_until(mixer, reference, now, now + 5)
+
+
+def _same_until(mixer: Mixer, reference: Reference, now: int, then: int) -> None:
+    """The mixer agrees, asked only when it says that something changes by itself: no change may be missed."""
+    told: tuple[int, int] | None = None
+    for moment in range(now, then):
+        due = mixer.changes_at()
+        # In the middle of a millisecond, where rounding of its borders does not matter.
+        middle = (moment + 0.5) / MS
+        if told is None or (due is not None and due <= middle):
+            told = mixer.levels(middle)
+        assert told == pytest.approx(reference.levels(moment), abs=1.0)
