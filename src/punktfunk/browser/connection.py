@@ -11,10 +11,11 @@ from typing import Any, Protocol
 import msgspec
 
 from punktfunk.browser import wire as w
-from punktfunk.browser.flow import FrameGate, Verdict
+from punktfunk.browser.flow import FrameGate, MessageBudget, Verdict
 from punktfunk.browser.input_events import PageInput
 from punktfunk.browser.pad_feedback import page_message
 from punktfunk.browser.page_clipboard import PageClipboard
+from punktfunk.browser.page_voice import PageVoice
 from punktfunk.browser.reports import Assembler, AudioReport, VideoReport
 from punktfunk.browser.tickets import Admission, PlayRefused
 from punktfunk.browser.transport import PageTransport
@@ -32,6 +33,10 @@ WORKER_MODULE = "punktfunk.browser.worker"
 HELLO_DEADLINE_S = 10.0
 SILENCE_DEADLINE_S = 10.0
 """A page pings every second."""
+HIDDEN_DEADLINE_S = 150.0
+"""Browsers let a hidden page's timers run once a minute."""
+MAX_UNREAD_BYTES = 4 << 20
+"""Messages that a page does not take; whoever is so far behind is gone."""
 MIN_BITRATE_KBPS = 500
 RESIZE_SPACING_S = 0.25
 _CODECS = ((1, Codec.H264), (2, Codec.HEVC), (4, Codec.AV1))
@@ -80,42 +85,54 @@ class PageConnection:
         self._tasks: set[asyncio.Task[None]] = set()
         self._starting: asyncio.Task[None] | None = None
         self._clipboard: PageClipboard | None = None
+        self._voice: PageVoice | None = None
+        self._budget = MessageBudget(self._since)
         self.session: Session | None = None
         self.stream: Stream | None = None
         self.over = False
+
+    @property
+    def is_stranger(self) -> bool:
+        """Whether no ticket has come yet."""
+        return self._admission is None
 
     def received(self, message: bytes) -> None:
         """One message of the page; nonsense ends the connection."""
         if self.over:
             return
         self._heard = self._clock()
+        if not self._budget.spend(self._heard):
+            self.end("the page sent too much", w.Cause.NONSENSE)
+            return
         try:
             self._handle(w.decode_from_page(message))
         except w.WireError as error:
-            self.end(f"the page sent nonsense: {error}", again=False)
+            self.end(f"the page sent nonsense: {error}", w.Cause.NONSENSE)
 
     def lost(self) -> None:
         """The connection is over."""
-        self.end("", again=True)
+        self.end("", w.Cause.OTHER, again=True)
 
     def tick(self, now: float) -> None:
         """Once a second."""
         if self._admission is None:
             if now - self._since > HELLO_DEADLINE_S:
-                self.end("no ticket came", again=False)
+                self.end("no ticket came", w.Cause.REFUSED)
         elif not self._admission.still_good():
-            self.end("the permission to play was taken back", again=False)
-        elif now - self._heard > SILENCE_DEADLINE_S:
-            self.end("nothing was heard from the page any more", again=True)
+            self.end("the permission to play was taken back, or its time is over", w.Cause.REVOKED)
+        elif now - self._heard > (HIDDEN_DEADLINE_S if self._gate.paused else SILENCE_DEADLINE_S):
+            self.end("nothing was heard from the page any more", w.Cause.SILENT, again=True)
+        elif self._gate.paused:
+            self._transport.keep_alive()
 
-    def end(self, reason: str, *, again: bool) -> None:
+    def end(self, reason: str, cause: w.Cause, *, again: bool = False) -> None:
         """Say why, and end the stream; the session goes on."""
         if self.over:
             return
         self.over = True
         if reason:
             log.info("a page's connection ends: %s", reason)
-            self._transport.send(w.encode(w.Ended(again, reason)))
+            self._transport.send(w.encode(w.Ended(again, cause, reason)))
         self._transport.close()
         self._sessions.ended(self)
 
@@ -129,6 +146,8 @@ class PageConnection:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._clipboard is not None:
             await self._clipboard.close()
+        if self._voice is not None:
+            await self._voice.close()
         if self.session is not None and self.stream is not None:
             await self.session.stop_stream(self.stream)
 
@@ -139,7 +158,7 @@ class PageConnection:
             return
         stream, session = self.stream, self.session
         if isinstance(message, w.Ping):
-            self._transport.send(w.encode(w.Pong(message.client_us, time.monotonic_ns() // 1000)))
+            self._send(w.Pong(message.client_us, time.monotonic_ns() // 1000))
             return
         if stream is None or session is None or self._admission is None:
             return
@@ -151,28 +170,38 @@ class PageConnection:
                 self._set_bitrate(stream, kbps)
             case w.Resized():
                 self._resize(session, stream, _mode(message.width, message.height, message.refresh_hz))
+            case w.Visible(visible):
+                self._gate.paused = not visible
+                if visible:
+                    stream.request_keyframe()
             case w.ReleaseAll():
                 stream.release_input()
             case w.Clipboard(text):
                 if self._clipboard is not None:
-                    self._in_background(self._clipboard.page_holds(text))
+                    self._clipboard.page_holds(text)
+                else:
+                    self._send(w.ClipboardTaken())
+            case w.Voice():
+                if self._voice is not None:
+                    self._voice.receive(message)
             case w.Leaving(end):
                 if end and self._admission.grants & Grants.LAUNCH:
                     self._sessions.end_session(session)
                 else:
-                    self.end("", again=True)
+                    self.end("", w.Cause.OTHER, again=True)
             case _:
                 event = self._input.event(message)
                 if event is not None:
                     stream.inject((event,))
 
     def _greet(self, hello: w.Hello) -> None:
+        if hello.version != w.VERSION:
+            self.end("this page is of another version than the host; reload it", w.Cause.OTHER_VERSION)
+            return
         try:
-            if hello.version != w.VERSION:
-                raise PlayRefused("this page is of another version than the host; reload it")
             self._admission = self._sessions.redeem(hello.ticket)
         except PlayRefused as error:
-            self.end(str(error), again=False)
+            self.end(str(error), w.Cause.REFUSED)
             return
         self._input = PageInput(self._admission.grants)
         self._starting = self._in_background(self._start(self._admission, hello))
@@ -180,7 +209,7 @@ class PageConnection:
     async def _start(self, admission: Admission, hello: w.Hello) -> None:
         codec = next((c for bit, c in _CODECS if bit & hello.codecs and c in self._sessions.codecs), None)
         if codec is None:
-            self.end("this browser decodes none of the codecs that the host encodes", again=False)
+            self.end("this browser decodes none of the codecs that the host encodes", w.Cause.NO_CODEC)
             return
         kbps = self._allowed_kbps(hello.bitrate_kbps)
         self._video = VideoPlan(_mode(hello.width, hello.height, hello.refresh_hz), codec, kbps)
@@ -191,7 +220,7 @@ class PageConnection:
             spec = StreamSpec(WORKER_MODULE, self._video, audio, b"", ())
             stream = await session.start_stream(spec)
         except (PlayRefused, StreamError) as error:
-            self.end(f"the stream could not be started: {error}", again=False)
+            self.end(f"the stream could not be started: {error}", w.Cause.NOT_STARTED)
             return
         self.stream = stream
         if self.over:
@@ -229,7 +258,11 @@ class PageConnection:
             )
         )
         if self._admission.grants & Grants.CLIPBOARD and (desktop := session.open_clipboard()) is not None:
-            self._clipboard = PageClipboard(desktop, lambda text: self._send(w.Clipboard(text)))
+            self._clipboard = PageClipboard(
+                desktop, lambda text: self._send(w.Clipboard(text)), lambda: self._send(w.ClipboardTaken())
+            )
+        if self._admission.grants & Grants.MICROPHONE:
+            self._voice = PageVoice(session)
         stream.request_keyframe()
 
     def _report(self, data: bytes) -> None:
@@ -293,8 +326,12 @@ class PageConnection:
         self._resized_to = None
 
     def _send(self, message: w.FromHost) -> None:
-        if not self.over:
-            self._transport.send(w.encode(message))
+        if self.over:
+            return
+        if self._transport.unread_bytes > MAX_UNREAD_BYTES:
+            self.end("the page takes nothing any more", w.Cause.SILENT, again=True)
+            return
+        self._transport.send(w.encode(message))
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
@@ -306,7 +343,7 @@ class PageConnection:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.error("a page's connection failed", exc_info=task.exception())
-            self.end("the host made a mistake here; its log says more", again=True)
+            self.end("the host made a mistake here; its log says more", w.Cause.OTHER, again=True)
 
 
 def _mode(width: int, height: int, refresh_hz: int) -> Mode:

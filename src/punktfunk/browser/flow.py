@@ -6,6 +6,9 @@ import enum
 
 BACKLOG_LIMIT_S = 0.25
 MIN_BACKLOG_BYTES = 128 * 1024
+MESSAGES_PER_S = 2000.0
+"""A mouse that reports 1000 times a second and four controllers at 125 Hz stay well below."""
+BUDGET_BURST = 4000
 
 
 class Verdict(enum.Enum):
@@ -25,6 +28,8 @@ class FrameGate:
 
     def __init__(self, bitrate_kbps: int) -> None:
         self.bitrate_kbps = bitrate_kbps
+        self.paused = False
+        """Nobody looks: nothing is sent."""
         self._needs_key = True
         self._asked = False
         self.sent = 0
@@ -37,6 +42,9 @@ class FrameGate:
 
     def frame(self, backlog_bytes: int, *, keyframe: bool) -> Verdict:
         """One frame that is ready to leave."""
+        if self.paused:
+            self._needs_key, self._asked = True, False
+            return Verdict.DROP
         if backlog_bytes > self.limit_bytes:
             self._needs_key, self._asked = True, False
             self.dropped += 1
@@ -52,3 +60,17 @@ class FrameGate:
     def lost(self) -> None:
         """The page cannot decode, or what was sent was taken back: the next frame has to be a keyframe."""
         self._needs_key, self._asked = True, False
+
+
+class MessageBudget:
+    """How much a page may send: a bucket of ``BUDGET_BURST`` messages that ``MESSAGES_PER_S`` refill."""
+
+    def __init__(self, now: float) -> None:
+        self._left = float(BUDGET_BURST)
+        self._at = now
+
+    def spend(self, now: float) -> bool:
+        """Whether one more message is still within bounds."""
+        self._left = min(BUDGET_BURST, self._left + (now - self._at) * MESSAGES_PER_S) - 1
+        self._at = now
+        return self._left >= 0

@@ -12,33 +12,48 @@ TEXT = "text/plain;charset=utf-8"
 
 
 class PageClipboard:
-    """One connection's; at most one read of the desktop is under way. ``send`` tells the page."""
+    """One connection's; at most one read and one write of the desktop are under way, and of texts that come meanwhile
+    only the newest counts. ``send`` tells the page, ``taken`` that the desktop holds what it sent."""
 
-    def __init__(self, desktop: DesktopClipboard, send: Callable[[str], None]) -> None:
+    def __init__(self, desktop: DesktopClipboard, send: Callable[[str], None], taken: Callable[[], None]) -> None:
         self._desktop = desktop
         self._send = send
+        self._taken = taken
         self._known = ""
+        self._wanted: str | None = None
+        self._writing: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
         self._changed_meanwhile = False
         desktop.watch(self._changed)
 
-    async def page_holds(self, text: str) -> None:
+    def page_holds(self, text: str) -> None:
         """The page's clipboard holds this now."""
-        if len(text.encode()) <= MAX_TEXT_BYTES and text != self._known:
-            self._known = text
-            await self._desktop.write(TEXT, text.encode())
+        if len(text.encode()) > MAX_TEXT_BYTES:
+            return
+        self._wanted = text
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write())
 
     async def close(self) -> None:
         """Stop watching."""
-        if self._reading is not None:
-            self._reading.cancel()
-            await asyncio.gather(self._reading, return_exceptions=True)
+        running = [task for task in (self._reading, self._writing) if task is not None]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
         await self._desktop.close()
 
     def _changed(self) -> None:
         self._changed_meanwhile = True
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read())
+
+    async def _write(self) -> None:
+        while (text := self._wanted) is not None:
+            self._wanted = None
+            if text != self._known:
+                self._known = text
+                await self._desktop.write(TEXT, text.encode())
+            self._taken()
 
     async def _read(self) -> None:
         while self._changed_meanwhile:

@@ -1,13 +1,14 @@
 """Who may play: tickets that live for seconds and open one connection, and share links that tickets are made from.
 
-Sans-IO; monotonic times are arguments. Only digests of secrets are kept.
+Sans-IO; times are arguments: monotonic ones of tickets, Unix time of links, which outlive the host. Only digests of
+secrets are kept.
 """
 
 from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from punktfunk.trust.devices import Grants
@@ -36,13 +37,14 @@ class Admission:
 
 @dataclass(frozen=True, slots=True)
 class ShareLink:
-    """A link that somebody else may open. ``expires`` is a monotonic time; ``app_id`` 0 is the first app."""
+    """A link that somebody else may open. ``app_id`` 0 is the first app."""
 
     id: str
     name: str
     grants: Grants
     app_id: int
-    expires: float
+    expires_unix: float
+    digest: bytes = field(repr=False)
 
 
 class Tickets:
@@ -71,46 +73,50 @@ class Tickets:
 
 
 class ShareLinks:
-    """The links that are good; they end with the host."""
+    """The links that are good. ``keep`` stores them after each change; it raises PlayRefused, and then nothing is
+    changed."""
 
-    def __init__(self) -> None:
-        self._links: dict[bytes, ShareLink] = {}
+    def __init__(
+        self, stored: Iterable[ShareLink] = (), keep: Callable[[Iterable[ShareLink]], None] = lambda _links: None
+    ) -> None:
+        self._links = {link.digest: link for link in stored}
+        self._keep = keep
 
     def create(self, name: str, grants: Grants, app_id: int, lifetime_s: float, now: float) -> tuple[ShareLink, str]:
         """A new link and its secret. Raises PlayRefused."""
-        self._drop_expired(now)
-        if len(self._links) >= MAX_LINKS:
+        links = {digest: link for digest, link in self._links.items() if link.expires_unix > now}
+        if len(links) >= MAX_LINKS:
             raise PlayRefused(f"there are {MAX_LINKS} links already; remove one first")
         secret = secrets.token_urlsafe(24)
-        lifetime_s = min(lifetime_s, MAX_LINK_LIFETIME_S)
-        link = ShareLink(secrets.token_hex(4), name, grants, app_id, now + lifetime_s)
-        self._links[_digest(secret)] = link
+        expires = now + min(lifetime_s, MAX_LINK_LIFETIME_S)
+        link = ShareLink(secrets.token_hex(4), name, grants, app_id, expires, _digest(secret))
+        self._change(links | {link.digest: link})
         return link, secret
 
     def all(self, now: float) -> tuple[ShareLink, ...]:
         """Every good link, oldest first."""
-        self._drop_expired(now)
-        return tuple(self._links.values())
+        return tuple(link for link in self._links.values() if link.expires_unix > now)
 
     def find(self, secret: str, now: float) -> ShareLink | None:
         """The link with this secret."""
-        self._drop_expired(now)
-        return self._links.get(_digest(secret))
+        link = self._links.get(_digest(secret))
+        return link if link is not None and link.expires_unix > now else None
 
     def good(self, link_id: str, now: float) -> bool:
         """Whether the link was neither removed nor has expired."""
         return any(link.id == link_id for link in self.all(now))
 
     def remove(self, link_id: str) -> bool:
-        """Take a link back; who plays by it is cut off."""
-        found = [digest for digest, link in self._links.items() if link.id == link_id]
-        for digest in found:
-            del self._links[digest]
-        return bool(found)
+        """Take a link back; who plays by it is cut off. Raises PlayRefused."""
+        left = {digest: link for digest, link in self._links.items() if link.id != link_id}
+        found = len(left) < len(self._links)
+        if found:
+            self._change(left)
+        return found
 
-    def _drop_expired(self, now: float) -> None:
-        for digest in [d for d, link in self._links.items() if link.expires <= now]:
-            del self._links[digest]
+    def _change(self, links: dict[bytes, ShareLink]) -> None:
+        self._keep(links.values())
+        self._links = links
 
 
 def _digest(secret: str) -> bytes:

@@ -32,6 +32,15 @@ class PageTransport(Protocol):
         """Send one packet; it may be lost."""
         ...
 
+    @property
+    def unread_bytes(self) -> int:
+        """Messages of ``send`` that the page has not taken yet."""
+        ...
+
+    def keep_alive(self) -> None:
+        """Have the carrier show that both ends are there, while nothing else is sent."""
+        ...
+
     def close(self) -> None:
         """Send what waits and end."""
         ...

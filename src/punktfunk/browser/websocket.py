@@ -103,6 +103,16 @@ class WebSocketPage(asyncio.Protocol):
         if self.backlog_bytes <= MAX_AUDIO_BACKLOG_BYTES:
             self.send(message)
 
+    @property
+    def unread_bytes(self) -> int:
+        """As ``backlog_bytes``: there is one order for everything."""
+        return self.backlog_bytes
+
+    def keep_alive(self) -> None:
+        """TCP needs nothing; its end is noticed when something is written."""
+        if self._open and not self._transport.is_closing():
+            self._transport.write(self._ws.send(Ping()))
+
     def close(self) -> None:
         """Say goodbye and end."""
         if self._open and not self._transport.is_closing():

@@ -106,6 +106,18 @@ class WebTransportPage(QuicConnectionProtocol):
             self._http.send_datagram(self._session, message)
             self.transmit()
 
+    @property
+    def unread_bytes(self) -> int:
+        """Bytes of the control stream that the page has not acknowledged yet."""
+        stream = self._quic._streams.get(self._control) if self._control is not None else None
+        return stream.sender._buffer_stop - stream.sender._buffer_start if stream is not None else 0
+
+    def keep_alive(self) -> None:
+        """A PING, which the page's browser answers even where its scripts sleep."""
+        if not self._ended:
+            self._quic.send_ping(0)
+            self.transmit()
+
     def close_page(self) -> None:
         """End the connection after what was sent."""
         if not self._ended:
@@ -172,7 +184,13 @@ class _Face:
         self.send_video = page.send_video
         self.drop_video = page.drop_video
         self.send_audio = page.send_audio
+        self.keep_alive = page.keep_alive
         self.close = page.close_page
+
+    @property
+    def unread_bytes(self) -> int:
+        """See WebTransportPage."""
+        return self._page.unread_bytes
 
     @property
     def backlog_bytes(self) -> int:

@@ -6,11 +6,12 @@ tests/wire/vectors/browser.json the answers that both have to give. No I/O.
 
 from __future__ import annotations
 
+import enum
 import struct
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-VERSION = 1
+VERSION = 2
 MAX_MESSAGE_BYTES = 72 * 1024
 """The largest message that a page may send: a clipboard text with its head."""
 
@@ -67,6 +68,13 @@ class Leaving:
     """The page goes away; with ``end`` the session goes too."""
 
     end: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Visible:
+    """Whether somebody can see the page: pictures for a hidden one are not sent."""
+
+    visible: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +180,14 @@ class Clipboard:
 
 
 @dataclass(frozen=True, slots=True)
+class Voice:
+    """One Opus packet of the page's microphone: one channel, numbered one after the other."""
+
+    seq: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     """Pictures follow. ``grants`` as in ``trust.devices.Grants``; ``audio_packet_ms`` 0: no sound."""
 
@@ -212,11 +228,29 @@ class Recovering:
     reason: str
 
 
+class Cause(enum.IntEnum):
+    """Why a connection ends, for the page to say in its reader's language."""
+
+    OTHER = 0
+    TAKEN_OVER = 1
+    SESSION_OVER = 2
+    HOST_STOPPING = 3
+    REVOKED = 4
+    SILENT = 5
+    NO_CODEC = 6
+    NOT_STARTED = 7
+    REFUSED = 8
+    NONSENSE = 9
+    OTHER_VERSION = 10
+
+
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """Last message. ``again``: the page may come back with a new ticket."""
+    """Last message. ``again``: the page may come back with a new ticket. ``cause`` as in ``Cause``; ``reason`` is a
+    sentence."""
 
     again: bool
+    cause: int
     reason: str
 
 
@@ -246,6 +280,11 @@ class BitrateSet:
 
 
 @dataclass(frozen=True, slots=True)
+class ClipboardTaken:
+    """The desktop's clipboard holds what the page sent: a key that pastes may follow."""
+
+
+@dataclass(frozen=True, slots=True)
 class Video:
     """One access unit. ``codec`` is the WebCodecs name on keyframes and empty on others; ``encode_us`` the encoder's
     time, ``queue_us`` from capture to its begin. ``flags``: bits 1 keyframe, 2 first clean picture after a loss."""
@@ -270,11 +309,12 @@ class Audio:
 
 FromPage = (
     Hello | KeyframeWanted | BitrateWanted | Resized | Ping | Leaving | Key | Text | Move | Place | Button | Wheel
-    | Touch | PadPlugged | PadUnplugged | Pad | ReleaseAll | Clipboard
+    | Touch | PadPlugged | PadUnplugged | Pad | ReleaseAll | Clipboard | Visible | Voice
 )  # fmt: skip
 FromHost = (
-    Ready | ModeChanged | Pong | Recovering | Ended | Rumble | TriggerRumble | BitrateSet | Clipboard | Video | Audio
-)
+    Ready | ModeChanged | Pong | Recovering | Ended | Rumble | TriggerRumble | BitrateSet | ClipboardTaken | Clipboard
+    | Video | Audio
+)  # fmt: skip
 Message = FromPage | FromHost
 
 KEYFRAME_FLAG = 1
@@ -287,6 +327,7 @@ _LAYOUTS: dict[type, tuple[int, str]] = {
     Resized: (0x04, "u16 u16 u16"),
     Ping: (0x05, "u64"),
     Leaving: (0x06, "flag"),
+    Visible: (0x07, "flag"),
     Key: (0x10, "u16 flag u8"),
     Text: (0x11, "str16"),
     Move: (0x12, "i16 i16"),
@@ -299,14 +340,16 @@ _LAYOUTS: dict[type, tuple[int, str]] = {
     Pad: (0x19, "u32 u8 u32 u8 u8 i16 i16 i16 i16"),
     ReleaseAll: (0x1A, ""),
     Clipboard: (0x20, "str"),
+    Voice: (0x21, "u32 rest"),
     Ready: (0x81, "u8 str8 u16 u16 u32 u8 u32 u8 u8 str8 str8"),
     ModeChanged: (0x82, "u16 u16 u32"),
     Pong: (0x83, "u64 u64"),
     Recovering: (0x84, "str8"),
-    Ended: (0x85, "flag str8"),
+    Ended: (0x85, "flag u8 str8"),
     Rumble: (0x86, "u8 u16 u16"),
     TriggerRumble: (0x87, "u8 u16 u16"),
     BitrateSet: (0x88, "u32"),
+    ClipboardTaken: (0x89, ""),
     Video: (0x90, "u8 u32 u64 u32 u32 str8 rest"),
     Audio: (0x91, "u32 u64 rest"),
 }
@@ -321,9 +364,10 @@ HOST_BIT = 0x80
 
 def encode(message: Message) -> bytes:
     """The bytes of a message. Short texts are cut to what fits; raises WireError for a number that does not."""
-    code, kinds = _LAYOUTS[type(message)]
+    code = _LAYOUTS[type(message)][0]
     parts = [bytes((code,))]
-    for value, kind in zip(astuple(message), kinds.split(), strict=True):
+    for name, kind in _TYPES[code][1]:
+        value = getattr(message, name)
         try:
             parts.append(_put(kind, value))
         except struct.error as error:

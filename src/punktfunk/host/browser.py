@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import time
 from collections.abc import Callable, Sequence
 
+from punktfunk.browser.link_file import FILE_NAME, read_links, write_links
 from punktfunk.browser.plane import BrowserPlane
-from punktfunk.browser.tickets import PlayRefused, ShareLink
+from punktfunk.browser.tickets import PlayRefused, ShareLink, ShareLinks
 from punktfunk.browser.websocket import PATH as SOCKET_PATH
 from punktfunk.browser.webtransport import PATH as WEBTRANSPORT_PATH
 from punktfunk.browser.webtransport import WebTransportServer
@@ -28,7 +30,9 @@ _CODECS = {CodecSupport.H264: Codec.H264, CodecSupport.HEVC: Codec.HEVC, CodecSu
 def make_browser_plane(settings: Settings, video: VideoFacts, sessions: SessionManager) -> BrowserPlane:
     """The plane, not yet started."""
     codecs = frozenset(codec for bit, codec in _CODECS.items() if bit & video.codecs)
-    return BrowserPlane(sessions, settings.apps, codecs, settings.video.max_bitrate_kbps)
+    path = settings.host.config_dir / FILE_NAME
+    links = ShareLinks(read_links(path), functools.partial(write_links, path))
+    return BrowserPlane(sessions, settings.apps, codecs, settings.video.max_bitrate_kbps, links)
 
 
 async def start_webtransport(
@@ -65,7 +69,7 @@ class PagePlay:
 
     def links(self) -> Sequence[PlayLinkFacts]:
         """Every good link."""
-        return [_facts(link) for link in self._plane.links.all(time.monotonic())]
+        return [_facts(link) for link in self._plane.links.all(time.time())]
 
     def share(self, name: str, grants: Grants, app_id: int, lifetime_s: float) -> tuple[PlayLinkFacts, str]:
         """A new link and its secret; raises Refused."""
@@ -76,8 +80,11 @@ class PagePlay:
         return _facts(link), secret
 
     def unshare(self, link_id: str) -> bool:
-        """Take a link back."""
-        return self._plane.unshare(link_id)
+        """Take a link back; raises Refused."""
+        try:
+            return self._plane.unshare(link_id)
+        except PlayRefused as error:
+            raise Refused(str(error)) from error
 
     def _with_addresses(self, ticket: str) -> PlayTicket:
         server = self._webtransport
@@ -87,4 +94,4 @@ class PagePlay:
 
 
 def _facts(link: ShareLink) -> PlayLinkFacts:
-    return PlayLinkFacts(link.id, link.name, int(link.grants), link.app_id, link.expires - time.monotonic())
+    return PlayLinkFacts(link.id, link.name, int(link.grants), link.app_id, link.expires_unix - time.time())

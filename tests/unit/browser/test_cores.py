@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from punktfunk.browser import wire as w
-from punktfunk.browser.flow import FrameGate, Verdict
+from punktfunk.browser.flow import BUDGET_BURST, FrameGate, MessageBudget, Verdict
 from punktfunk.browser.input_events import PageInput
+from punktfunk.browser.link_file import read_links, write_links
 from punktfunk.browser.reports import MAX_FRAME_BYTES, PART_BYTES, Assembler, VideoReport, video_parts
 from punktfunk.browser.tickets import (
     MAX_LINKS,
@@ -81,3 +84,50 @@ def test_a_large_frame_crosses_the_link_in_parts_and_an_endless_one_does_not():
         assembler.add(part)
     with pytest.raises(ValueError, match="without an end"):
         assembler.add(part)
+
+
+def test_links_outlive_the_host_without_their_secrets(tmp_path: Path):
+    path = tmp_path / "links.json"
+    links = ShareLinks(keep=lambda kept: write_links(path, kept))
+    _, secret = links.create("Guest", Grants.POINTER, 7, 60, 0.0)
+    gone, _ = links.create("Gone", Grants.NONE, 0, 60, 0.0)
+    links.remove(gone.id)
+
+    (found,) = ShareLinks(read_links(path)).all(1.0)
+    assert (found.name, found.grants, found.app_id) == ("Guest", Grants.POINTER, 7)
+    assert ShareLinks(read_links(path)).find(secret, 1.0) == found
+    assert secret not in path.read_text()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b'[{"id": 1}]', bytes(1 << 20), b"\xff"])
+def test_a_damaged_file_of_links_holds_none(tmp_path: Path, content: bytes):
+    path = tmp_path / "links.json"
+    path.write_bytes(content)
+    assert read_links(path) == ()
+
+
+def test_a_link_that_cannot_be_stored_is_refused(tmp_path: Path):
+    blocked = tmp_path / "file" / "links.json"
+    blocked.parent.write_text("")
+    links = ShareLinks(keep=lambda kept: write_links(blocked, kept))
+    with pytest.raises(PlayRefused):
+        links.create("x", Grants.NONE, 0, 60, 0.0)
+    assert links.all(0.0) == ()
+
+
+def test_a_page_may_send_at_the_pace_of_a_fast_mouse_and_not_more():
+    budget = MessageBudget(0.0)
+    assert all(budget.spend(i / 1500) for i in range(20_000))
+    flooded = MessageBudget(0.0)
+    assert sum(flooded.spend(0.0) for _ in range(3 * BUDGET_BURST)) == BUDGET_BURST
+
+
+def test_nothing_is_sent_to_a_hidden_page_and_a_keyframe_comes_first_afterwards():
+    gate = FrameGate(10_000)
+    assert gate.frame(0, keyframe=True) is Verdict.SEND
+    gate.paused = True
+    assert gate.frame(0, keyframe=True) is Verdict.DROP
+    gate.paused = False
+    assert gate.frame(0, keyframe=False) is Verdict.DROP_AND_ASK
+    assert gate.frame(0, keyframe=True) is Verdict.SEND

@@ -32,7 +32,7 @@ def test_known_answers_in_both_directions(vector):
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda v: v["is"])
 def test_a_message_that_is_cut_off_is_refused(vector):
     data = bytes.fromhex(vector["hex"])
-    if vector["is"] in ("Video", "Audio", "Clipboard", "KeyframeWanted", "ReleaseAll"):
+    if vector["is"] in ("Video", "Audio", "Voice", "Clipboard", "KeyframeWanted", "ReleaseAll", "ClipboardTaken"):
         data = b"\xff" + data
     with pytest.raises(w.WireError):
         w.decode(data[:-1])
@@ -46,6 +46,6 @@ def test_nonsense_is_refused_with_one_exception(data):
 
 def test_a_page_cannot_send_what_only_the_host_says_nor_too_much():
     with pytest.raises(w.WireError):
-        w.decode_from_page(w.encode(w.Ended(True, "x")))
+        w.decode_from_page(w.encode(w.Ended(True, 0, "x")))
     with pytest.raises(w.WireError):
         w.decode_from_page(b"\x20" + b"a" * w.MAX_MESSAGE_BYTES)

@@ -1,25 +1,54 @@
-// Automatic bitrate: down at once when frames are lost or late, up in small steps while all is well.
+// Automatic bitrate: down at once when frames are lost or wait in the network, up in small steps while all is well.
 
-const MIN_KBPS = 1500;
+export const MIN_KBPS = 800;
 const DOWN = 0.7;
 const UP = 1.08;
-const GOOD_SECONDS = 5;
+/** After congestion the rate that caused it is approached slowly; far below it, quickly. */
+const UP_FAST = 1.25;
+const GOOD_SECONDS = 4;
+const HOLD_SECONDS = 2;
+const QUEUE_MS = 60;
+const BASE_SECONDS = 30;
 
 export class AutoBitrate {
   private good = 0;
+  private hold = 0;
+  private ceiling: number;
+  private delays: number[] = [];
 
   constructor(
     public kbps: number,
     private readonly maxKbps: number,
-  ) {}
+  ) {
+    this.ceiling = maxKbps;
+  }
 
-  /** Once a second; the new rate, or null for no change. */
-  second(dropped: number, networkMs: number): number | null {
-    const bad = dropped > 2 || networkMs > 80;
-    this.good = bad ? 0 : this.good + 1;
-    const wanted = bad ? this.kbps * DOWN : this.good >= GOOD_SECONDS ? this.kbps * UP : this.kbps;
-    if (this.good >= GOOD_SECONDS) this.good = 0;
+  /** Once a second, with what went wrong in it, and how long its quickest frame was on its way: the shortest time of the
+   * last half minute is the way itself, what is above it is a queue. The new rate, or null for no change. */
+  second(lostFrames: number, networkMs: number): number | null {
+    this.delays.push(networkMs);
+    if (this.delays.length > BASE_SECONDS) this.delays.shift();
+    const queueMs = networkMs - Math.min(...this.delays);
+    const bad = lostFrames > 2 || queueMs > QUEUE_MS;
+    if (this.hold > 0) this.hold--;
+    if (bad) return this.congested();
+    this.good++;
+    if (this.good < GOOD_SECONDS) return null;
+    this.good = 0;
+    return this.set(this.kbps * (this.kbps < this.ceiling * 0.7 ? UP_FAST : UP));
+  }
+
+  private congested(): number | null {
+    this.good = 0;
+    if (this.hold > 0) return null; // the last step has not shown its effect yet
+    this.hold = HOLD_SECONDS;
+    this.ceiling = this.kbps;
+    return this.set(this.kbps * DOWN);
+  }
+
+  private set(wanted: number): number | null {
     const next = Math.round(Math.min(this.maxKbps, Math.max(MIN_KBPS, wanted)));
+    if (next > this.ceiling) this.ceiling = next;
     if (next === this.kbps) return null;
     return (this.kbps = next);
   }

@@ -1,7 +1,15 @@
 // The messages of src/punktfunk/browser/wire.py; tests/wire/vectors/browser.json holds both sides to the same bytes.
 
-export const VERSION = 1;
+export const VERSION = 2;
 export const KEYFRAME = 1;
+
+/** Why a connection ends: `Cause` of wire.py. */
+export const CAUSE = {
+  other: 0, taken_over: 1, session_over: 2, host_stopping: 3, revoked: 4, silent: 5, no_codec: 6, not_started: 7, refused: 8,
+  nonsense: 9, other_version: 10,
+} as const;
+/** `Grants` of trust/devices.py. */
+export const GRANT = { gamepad: 1, pointer: 2, keyboard: 4, clipboard: 8, microphone: 16, launch: 32 } as const;
 
 const TABLE = {
   Hello: [0x01, "version:u8 ticket:str8 width:u16 height:u16 refresh_hz:u16 codecs:u8 audio:flag bitrate_kbps:u32 app:u32"],
@@ -10,6 +18,7 @@ const TABLE = {
   Resized: [0x04, "width:u16 height:u16 refresh_hz:u16"],
   Ping: [0x05, "client_us:u64"],
   Leaving: [0x06, "end:flag"],
+  Visible: [0x07, "visible:flag"],
   Key: [0x10, "code:u16 pressed:flag modifiers:u8"],
   Text: [0x11, "text:str16"],
   Move: [0x12, "dx:i16 dy:i16"],
@@ -22,6 +31,7 @@ const TABLE = {
   Pad: [0x19, "seq:u32 pad:u8 buttons:u32 left_trigger:u8 right_trigger:u8 left_x:i16 left_y:i16 right_x:i16 right_y:i16"],
   ReleaseAll: [0x1a, ""],
   Clipboard: [0x20, "text:str"],
+  Voice: [0x21, "seq:u32 data:rest"],
   Ready: [
     0x81,
     "version:u8 session:str8 width:u16 height:u16 refresh_mhz:u32 grants:u8 bitrate_kbps:u32 audio_channels:u8 audio_packet_ms:u8 encoder:str8 app:str8",
@@ -29,10 +39,11 @@ const TABLE = {
   ModeChanged: [0x82, "width:u16 height:u16 refresh_mhz:u32"],
   Pong: [0x83, "client_us:u64 host_us:u64"],
   Recovering: [0x84, "reason:str8"],
-  Ended: [0x85, "again:flag reason:str8"],
+  Ended: [0x85, "again:flag cause:u8 reason:str8"],
   Rumble: [0x86, "pad:u8 low:u16 high:u16"],
   TriggerRumble: [0x87, "pad:u8 left:u16 right:u16"],
   BitrateSet: [0x88, "kbps:u32"],
+  ClipboardTaken: [0x89, ""],
   Video: [0x90, "flags:u8 index:u32 capture_us:u64 queue_us:u32 encode_us:u32 codec:str8 data:rest"],
   Audio: [0x91, "seq:u32 capture_us:u64 data:rest"],
 } as const satisfies Record<string, readonly [number, string]>;

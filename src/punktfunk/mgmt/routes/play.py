@@ -107,7 +107,11 @@ async def make_link(m: Context, body: NewLink) -> CreatedLink:
 @routes.delete(f"{API}/play/links/{{link}}", Rule.ADMIN, status_code=204, errors=(404, 409))
 async def remove_link(m: Context, link: ShortId) -> Response:
     """Take a share link back; who plays by it is cut off within a second."""
-    if not _play(m).unshare(link):
+    try:
+        found = _play(m).unshare(link)
+    except Refused as error:
+        raise ApiError(409, str(error)) from error
+    if not found:
         raise not_found("such link")
     return Response(status_code=204)
 
