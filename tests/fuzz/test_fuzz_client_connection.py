@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 
 import pytest
@@ -50,3 +51,6 @@ def test_a_hostile_host(seed: int) -> None:
     assert len(c.cursor_shapes) <= MAX_CURSOR_SHAPES
     assert len(c.audio._ahead) <= REORDER_FRAMES
     assert len(c._held) <= 64
+
+
+TARGETS = (functools.partial(test_a_hostile_host, 1),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Callable
 from contextlib import suppress
@@ -123,9 +124,20 @@ def test_clipboard_streams() -> None:
 
 def test_pake_messages() -> None:
     rng = random.Random(13)
-    good = PakeClient("0042", bytes(32), bytes(32)).message
-    for _ in range(20):
-        host = PakeHost("0042", bytes(32), bytes(32))
+    for number in range(40):
+        client, host = PakeClient("0042", bytes(32), bytes(32)), PakeHost("0042", bytes(32), bytes(32))
+        whole = number % 4 == 0
         with suppress(MalformedError):
-            host.receive(mutate(rng, good))
-            assert not host.verify_client(rng.randbytes(32))
+            host.receive(client.message if whole else mutate(rng, client.message))
+            assert not host.verify_client(rng.randbytes(rng.choice((0, 31, 32, 33))))
+        with suppress(MalformedError):
+            client.receive(host.message if whole else mutate(rng, host.message))
+            assert not client.verify_host(rng.randbytes(rng.choice((0, 31, 32, 33))))
+
+
+TARGETS = (
+    *(functools.partial(test_decoders_return_a_value_or_one_error, name) for name in CODECS),
+    test_framing_of_any_split_and_any_limit,
+    test_clipboard_streams,
+    test_pake_messages,
+)

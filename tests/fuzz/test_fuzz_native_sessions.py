@@ -124,3 +124,10 @@ def test_controllers_take_any_figures() -> None:
                 controller.bitrate_changed(rng.choice([asked, 500, 8_000_000]), now)
             requests = recovery.delivered(rng.randrange(2**32), FrameFlags(rng.randrange(512)), now)
             assert len(requests) <= 2
+
+
+TARGETS = (
+    test_openings_of_any_kind_end_or_wait,
+    test_a_live_session_survives_everything_after_start,
+    test_receiver_under_mutated_and_hostile_packets,
+)

@@ -142,7 +142,9 @@ class Endpoint(QuicConnectionProtocol):
     def send_stream(self, stream_id: int, data: bytes, *, end: bool = False) -> None:
         """More bytes on a stream."""
         if self.closed_error is None:
-            self._quic.send_stream_data(stream_id, data, end_stream=end)
+            # The host may have stopped to read it.
+            with contextlib.suppress(RuntimeError, ValueError):
+                self._quic.send_stream_data(stream_id, data, end_stream=end)
             self._transmit_soon()
 
     def cancel_stream(self, stream_id: int, code: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 
 from punktfunk.wire.punktfunk1.video import MAX_FEC_PERCENT
@@ -11,10 +12,10 @@ MIN_PERCENT = 1
 MAX_PERCENT = 50
 _MARGIN_TENTHS = 14
 _PPM_PER_PERCENT = 10_000
-_FALL_PPM = 7_000
-"""What a point of the percentage stands for."""
-_UNSEEN_PERCENT = 120
-"""A client tells of lost data and not of lost parity (§6.2): the loss is greater than its report by the parity."""
+STEADY_REPORTS = 3
+"""Loss that so many reports in a row tell of will go on; bursts, which no parity outlasts, are between quiet reports."""
+_UNSEEN_PERCENT = 130
+"""A client tells of lost data and not of lost parity (§6.2), and the least of some reports is below their mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class AdaptiveFec:
     def __init__(self, pinned: int | None = None) -> None:
         self._pinned = pinned is not None
         self.percent = START_PERCENT if pinned is None else max(0, min(MAX_FEC_PERCENT, pinned))
+        self._reports: deque[int] = deque((0,) * STEADY_REPORTS, STEADY_REPORTS)
         self.loss_ppm = 0
         """The loss that is expected."""
 
@@ -46,5 +48,6 @@ class AdaptiveFec:
             needed = -(-loss_ppm * _MARGIN_TENTHS // (10 * _PPM_PER_PERCENT)) + 1
             target = max(MIN_PERCENT, min(MAX_PERCENT, needed))
             self.percent = max(target, self.percent - 1)
-            self.loss_ppm = max(min(loss_ppm * _UNSEEN_PERCENT // 100, 1_000_000), self.loss_ppm - _FALL_PPM)
+            self._reports.append(loss_ppm)
+            self.loss_ppm = min(min(self._reports) * _UNSEEN_PERCENT // 100, 1_000_000)
         return self.percent

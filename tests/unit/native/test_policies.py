@@ -36,17 +36,23 @@ def test_pinned_fec_stays() -> None:
     assert AdaptiveFec(200).percent == 90
 
 
-def test_the_expected_loss_falls_slowly_and_is_nothing_where_fec_is_pinned() -> None:
+def test_only_a_steady_loss_is_expected_to_go_on() -> None:
     fec = AdaptiveFec()
-    fec.report(100_000)
-    assert fec.protection == Protection(15, 120_000)
-    fec.report(0)
-    assert fec.protection == Protection(14, 113_000)
-    for _ in range(20):
-        fec.report(0)
-    assert fec.loss_ppm == 0
+    for _ in range(3):
+        assert fec.loss_ppm == 0
+        fec.report(100_000)
+    assert fec.protection == Protection(15, 130_000)
+    fec.report(80_000)
+    assert fec.loss_ppm == 104_000
+    for ppm in (0, 120_000, 0, 120_000):
+        fec.report(ppm)
+        assert fec.loss_ppm == 0
+    for _ in range(3):
+        fec.report(2**32 - 1)
+    assert fec.loss_ppm == 1_000_000
     pinned = AdaptiveFec(30)
-    pinned.report(100_000)
+    for _ in range(3):
+        pinned.report(100_000)
     assert pinned.protection == Protection(30, 0)
 
 
