@@ -49,6 +49,9 @@ class _Guest:
     def lost(self, code: int) -> None:
         pass
 
+    def path_changed(self, mtu: int) -> None:
+        pass
+
 
 def _client(port: int, count: int, pipe: Connection) -> None:
     asyncio.run(_run_client(port, count, pipe))

@@ -28,7 +28,7 @@ import punktfunk.wire.punktfunk1
 PACKAGES = (punktfunk.wire.punktfunk1, punktfunk.native, punktfunk.client)
 LEFT_OUT = {"window", "window_pads", "window_sound"}
 """Modules that need a display; no peer's bytes get there undecoded."""
-ROUNDS = 200
+ROUNDS = 500
 
 _SENDS = "sends what this side made"
 _KEYS = "fingerprints and keys, of a length that TLS or the wire decoder has fixed"

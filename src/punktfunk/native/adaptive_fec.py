@@ -13,7 +13,7 @@ MAX_PERCENT = 50
 _MARGIN_TENTHS = 14
 _PPM_PER_PERCENT = 10_000
 STEADY_REPORTS = 3
-"""Loss that so many reports in a row tell of will go on; bursts, which no parity outlasts, are between quiet reports."""
+"""Loss that so many reports in a row tell of goes on; bursts, which no parity outlasts, are between quiet reports."""
 _UNSEEN_PERCENT = 130
 """A client tells of lost data and not of lost parity (§6.2), and the least of some reports is below their mean."""
 
