@@ -10,6 +10,7 @@ import asyncio
 import datetime
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -18,17 +19,25 @@ from aioquic.asyncio.server import QuicServer, serve
 from aioquic.h3.connection import H3_ALPN, H3Connection
 from aioquic.h3.events import DatagramReceived, H3Event, HeadersReceived, WebTransportStreamDataReceived
 from aioquic.quic.configuration import QuicConfiguration
-from aioquic.quic.events import ConnectionTerminated, ProtocolNegotiated, QuicEvent
+from aioquic.quic.events import ConnectionTerminated, ProtocolNegotiated, QuicEvent, StreamDataReceived
 
 from punktfunk.browser.certificate import RENEW_AFTER_S, PageCertificate, make_certificate
 from punktfunk.browser.transport import PageListener, PageTransport
 from punktfunk.browser.wire import MAX_MESSAGE_BYTES
+from punktfunk.discovery.network import plain_address
 
 log = logging.getLogger(__name__)
 
 PATH = "/play"
 IDLE_TIMEOUT_S = 15.0
 MAX_CONNECTIONS = 64
+MAX_STRANGERS_PER_ADDRESS = 16
+"""Connections that no page has spoken on yet."""
+OPENING_DEADLINE_S = 10.0
+"""From the handshake to the page's first word; what it has to say then has a deadline of its own."""
+MAX_OVERHEAD_BYTES = 64 << 10
+"""All that a connection may send outside of the page's stream, its request and the settings of HTTP/3. aioquic keeps an
+unfinished HTTP/3 frame whatever length it claims, and looks at all of it again whenever a packet comes."""
 MAX_FRAMES_UNDER_WAY = 64
 _LENGTH_BYTES = 4
 _LATE = 0x10
@@ -52,17 +61,31 @@ class WebTransportPage(QuicConnectionProtocol):
         self._buffer = bytearray()
         self._listener: PageListener | None = None
         self._frames: dict[int, int] = {}
+        self._overhead_bytes = 0
+        self._opening = asyncio.get_running_loop().call_later(OPENING_DEADLINE_S, self._close_unopened)
         self._ended = False
+
+    @property
+    def stranger_at(self) -> str | None:
+        """The address of a connection that no page has spoken on yet."""
+        paths = self._quic._network_paths
+        return plain_address(paths[0].addr[0]) if self._control is None and not self._ended and paths else None
 
     def quic_event_received(self, event: QuicEvent) -> None:
         """Something arrived."""
         if isinstance(event, ProtocolNegotiated):
             self._http = H3Connection(self._quic, enable_webtransport=True)
+        elif isinstance(event, StreamDataReceived) and event.stream_id != self._control:
+            self._overhead_bytes += len(event.data)
+            if self._overhead_bytes > MAX_OVERHEAD_BYTES:
+                self.refuse()
+                return
         elif isinstance(event, ConnectionTerminated):
             self._ended = True
             listener, self._listener = self._listener, None
             if listener is not None:
                 listener.lost()
+            self._opening.cancel()
             self._gone(self)
         if self._http is not None and not self._ended:
             for http_event in self._http.handle_event(event):
@@ -126,6 +149,14 @@ class WebTransportPage(QuicConnectionProtocol):
                 self.transmit()
             asyncio.get_running_loop().call_later(0.2, self._close_quic)
 
+    def refuse(self) -> None:
+        """End the connection at once."""
+        self._close_quic()
+
+    def _close_unopened(self) -> None:
+        if self._control is None:
+            self._close_quic()
+
     def _close_quic(self) -> None:
         if not self._ended:
             super().close()
@@ -163,7 +194,7 @@ class WebTransportPage(QuicConnectionProtocol):
         while len(self._buffer) >= _LENGTH_BYTES:
             length = int.from_bytes(self._buffer[:_LENGTH_BYTES], "big")
             if length > MAX_MESSAGE_BYTES:
-                self._close_quic()
+                self.refuse()
                 return
             if len(self._buffer) < _LENGTH_BYTES + length:
                 return
@@ -236,10 +267,15 @@ class WebTransportServer:
 
     def _make(self, *args: Any, **kwargs: Any) -> WebTransportPage:
         page = WebTransportPage(*args, connect=self._connect, gone=self._pages.discard, **kwargs)
-        if len(self._pages) >= MAX_CONNECTIONS:
-            asyncio.get_running_loop().call_soon(page._close_quic)
         self._pages.add(page)
+        # Its address is known once it has its first packet.
+        asyncio.get_running_loop().call_soon(self._judge, page)
         return page
+
+    def _judge(self, page: WebTransportPage) -> None:
+        strangers = Counter(other.stranger_at for other in self._pages)
+        if len(self._pages) > MAX_CONNECTIONS or strangers[page.stranger_at] > MAX_STRANGERS_PER_ADDRESS:
+            page.refuse()
 
     def _renew(self) -> None:
         self._certificate, self._made_at = make_certificate(datetime.datetime.now(datetime.UTC)), time.monotonic()
