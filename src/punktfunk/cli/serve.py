@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import sys
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -110,7 +112,11 @@ def run_host(loaded: LoadedSettings, run: Callable[[LoadedSettings], int]) -> in
     from punktfunk.host import app as host
 
     try:
-        return run(loaded)
+        status = run(loaded)
+        if status == host.RESTART:
+            # The same program with the same words; the interpreter itself is named by its file, whatever PATH says.
+            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+        return status
     except HostAlreadyRunning as error:
         fail(str(error), ALREADY_RUNNING)
     except (ControlError, PathError, host.HostError) as error:

@@ -25,6 +25,8 @@ class AdaptiveFec:
     base: int
     frames_per_second: float
     percentage: int = field(init=False)
+    loss_ppm: int = 0
+    """Share of the last window's packets that were missing."""
     _window_start: float | None = None
     _lost: int = 0
     _sent_before: int = 0
@@ -45,6 +47,7 @@ class AdaptiveFec:
         if elapsed_s < WINDOW_S:
             return False
         wanted = self.base
+        self.loss_ppm = min(1_000_000, 1_000_000 * self._lost // sent) if sent else 0
         if sent >= MIN_PACKETS:
             wanted = self._needed(self._lost / sent, sent / max(1.0, elapsed_s * self.frames_per_second))
         before = self.percentage

@@ -143,9 +143,14 @@ class Connection:
     def tick(self, now: float) -> None:
         """Once a second: parity follows the losses that the client reports."""
         stream, fec = self.stream, self._fec
-        if stream is None or fec is None or not fec.base:
+        if stream is None or fec is None:
             return
-        if fec.update(now, stream.statistics.video_packets):
+        changed = fec.update(now, stream.statistics.video_packets)
+        percent = fec.percentage if fec.base else 0
+        stream.path = msgspec.structs.replace(stream.path, fec_percent=percent, loss_ppm=fec.loss_ppm)
+        if not fec.base:
+            return
+        if changed:
             log.debug("%s: parity is %d %% now", self.caller.device.name, fec.percentage)
             stream.set_bitrate(fec.bitrate_kbps(self._agreed_kbps))
         # Told every second, because a worker that took over knows only the base.
@@ -185,11 +190,21 @@ class Connection:
                     stream.invalidate(first, last)
                 else:
                     stream.request_keyframe()
-            case FrameFecStatus(missing_before_highest=missing):
-                if self._fec is not None:
-                    self._fec.lost(missing)
+            case FrameFecStatus():
+                self._block_needed_parity(message, stream)
             case _:
                 pass
+
+    def _block_needed_parity(self, status: FrameFecStatus, stream: Stream) -> None:
+        missing = status.missing_before_highest
+        if self._fec is not None:
+            self._fec.lost(missing)
+        is_whole = status.received_data + status.received_parity >= status.data_packets
+        recovered = max(0, status.data_packets - status.received_data) if is_whole else 0
+        path = stream.path
+        stream.path = msgspec.structs.replace(
+            path, lost_packets=path.lost_packets + missing, recovered_packets=path.recovered_packets + recovered
+        )
 
     def _mark_traffic(self, plan: StreamPlan) -> None:
         """Priority on the network where the client asks for it (§3.6); one client of the shared sockets is enough."""

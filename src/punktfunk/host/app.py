@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from punktfunk import __version__
@@ -21,6 +22,7 @@ from punktfunk.discovery.network import routed_address
 from punktfunk.gamestream.connection import WORKER_MODULE
 from punktfunk.gamestream.plane import GameStreamPlane
 from punktfunk.gamestream.stream_plan import Encryption, HostFeatures, StreamOffer
+from punktfunk.host import logs
 from punktfunk.host.browser import make_browser_plane, start_webtransport
 from punktfunk.host.capabilities import VideoFacts, find_video_facts
 from punktfunk.host.control_handlers import ControlHandlers
@@ -54,6 +56,8 @@ from punktfunk.trust.store import ChangeKind, DeviceChange, DeviceStore
 
 log = logging.getLogger(__name__)
 
+RESTART = -1
+"""What `run` returns when the host is to be started again."""
 DEVICE_FILE_POLL_S = 0.5
 """How often the device files are looked at for changes made by another process."""
 
@@ -72,6 +76,7 @@ class Host:
         self.frames = 0
         """Frames after which a punktfunk/1 session ends, for tests; 0 = never."""
         self._stop = asyncio.Event()
+        self._restart = False
         self._exits = contextlib.AsyncExitStack()
         self._tasks: set[asyncio.Task[None]] = set()
         self.started_at = time.monotonic()
@@ -85,6 +90,7 @@ class Host:
         self.ready = False
         self.video: VideoFacts
         self.desktop: DesktopChoice
+        self._runtime: RuntimeDir
         self.sound: SoundServer | None = None
 
     @property
@@ -97,6 +103,21 @@ class Host:
         for plane in (self.native, self.gamestream):
             if plane is not None:
                 plane.set_apps(apps)
+
+    def apply(self, settings: Settings) -> None:
+        """Go on with these, which differ from the present ones in what a running host follows (live_settings)."""
+        self._settings = settings
+        logs.set_level(settings.log.level)
+        self.desktop = self._choose_desktop()
+        self.sessions.change(
+            settings.limits.sessions,
+            lambda around: replace(around, make_desktop=self.desktop.make, linger_s=settings.limits.linger_s),
+        )
+
+    def restart(self) -> None:
+        """Shut down in an orderly way, and start again as it was started."""
+        self._restart = True
+        self._stop.set()
 
     def stop(self) -> None:
         """Shut down in an orderly way."""
@@ -111,8 +132,8 @@ class Host:
             await self._start()
             await self._stop.wait()
             self.ready = False
-            log.info("stopping")
-        return 0
+            log.info("stopping to start again" if self._restart else "stopping")
+        return RESTART if self._restart else 0
 
     async def _start(self) -> None:
         settings = self._settings
@@ -127,13 +148,8 @@ class Host:
         self.video, self.sound = await asyncio.gather(
             find_video_facts(settings.display.kind, settings.video), self._open_sound(user, runtime)
         )
-        look = LookSettings(command=settings.display.desktop_command, wallpaper=settings.display.wallpaper)
-        self.desktop = choose_desktop(
-            settings.display.kind,
-            runtime,
-            look,
-            keyboard=_keyboard(settings.display.keyboard_layout, settings.display.keyboard_options),
-        )
+        self._runtime = runtime
+        self.desktop = self._choose_desktop()
         pool = WorkerPool(_worker_environment(user, runtime.path))
         self._exits.push_async_callback(pool.close)
         surroundings = Surroundings(
@@ -160,6 +176,12 @@ class Host:
             self._in_background(self._advertise())
         self.ready = True
         self._greet()
+
+    def _choose_desktop(self) -> DesktopChoice:
+        display = self._settings.display
+        look = LookSettings(command=display.desktop_command, wallpaper=display.wallpaper)
+        keyboard = _keyboard(display.keyboard_layout, display.keyboard_options)
+        return choose_desktop(display.kind, self._runtime, look, keyboard=keyboard)
 
     async def _start_browser(self, pool: WorkerPool) -> None:
         plane = make_browser_plane(self._settings, self.video, self.sessions)
@@ -277,7 +299,7 @@ class Host:
 
 
 def run(loaded: LoadedSettings, make: Callable[[LoadedSettings], Host] = Host) -> int:
-    """Run the host until it is stopped; the exit status. Raises what ``cli.serve`` explains."""
+    """Run the host until it is stopped; the exit status, or RESTART. Raises what ``cli.serve`` explains."""
     try:
         return asyncio.run(make(loaded).run())
     except (DesktopError, IdentityError, ManagementError, RuntimeDirError, TrustError) as error:

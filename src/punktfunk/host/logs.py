@@ -134,8 +134,13 @@ def configure(
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(logging.WARNING)
-    logging.getLogger("punktfunk").setLevel(level.upper())
+    set_level(level)
     logging.captureWarnings(True)
+
+
+def set_level(level: Literal["debug", "info", "warning", "error"]) -> None:
+    """Show lines of this level and above from now on."""
+    logging.getLogger("punktfunk").setLevel(level.upper())
 
 
 def _short(name: str) -> str:

@@ -80,6 +80,11 @@ class ManagedSessions:
         stream.set_bitrate(allowed)
         return allowed
 
+    async def picture(self, session_id: str) -> bytes | None:
+        """A small PNG of what its desktop shows."""
+        session = next((s for s in self._manager.sessions if s.id == session_id), None)
+        return await session.picture() if session is not None else None
+
     def _stream(self, session_id: str) -> Stream | None:
         return next((s.stream for s in self._manager.sessions if s.id == session_id), None)
 
@@ -175,7 +180,7 @@ class RunningHost:
         self.pin_entry = MoonlightPins(host.gamestream) if host.gamestream else None
         self.native_pairing = NativePins(host.native) if host.native else None
         self.play = PagePlay(host.browser, host.webtransport) if host.browser else None
-        self.settings = SettingsEditor(loaded, config)
+        self.settings = SettingsEditor(loaded, config, host.apply)
         self.library = AppLibrary(loaded, config, host.set_apps)
         self.doctor = HostDoctor(host.environment, config.path if config.path.exists() else None)
 
@@ -221,6 +226,10 @@ class RunningHost:
         """Whether clients can connect."""
         return self._host.ready
 
+    def restart(self) -> None:
+        """Start again with the settings of the file."""
+        self._host.restart()
+
 
 def _session_facts(session: Session) -> SessionFacts:
     request, stream = session.request, session.stream
@@ -244,6 +253,7 @@ def _session_facts(session: Session) -> SessionFacts:
         encoder=started.encoder if started else "",
         encoder_why=started.why if started else "",
         bitrate_kbps=stream.video.bitrate_kbps,
+        path=stream.path,
         audio_channels=stream.audio_channels,
         statistics=stream.statistics,
     )

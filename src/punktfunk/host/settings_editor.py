@@ -11,6 +11,7 @@ import tomlkit
 from tomlkit.items import AoT
 
 from punktfunk.host.config_file import ConfigFile
+from punktfunk.host.live_settings import ACTS_AT_ONCE, merged
 from punktfunk.host.settings import SCHEMA, LoadedSettings, SettingField, Settings, value_of
 from punktfunk.host.settings_sources import SettingsError
 from punktfunk.mgmt.host_view import Refused, SettingFacts, SettingMistake
@@ -20,11 +21,13 @@ _TYPES = {bool: "boolean", int: "integer"}
 
 
 class SettingsEditor:
-    """``running`` is what the host was started with; the file may say something newer."""
+    """``running`` is what the host was started with; the file may say something newer. ``apply`` gives the running host
+    what it follows."""
 
-    def __init__(self, running: LoadedSettings, config: ConfigFile) -> None:
+    def __init__(self, running: LoadedSettings, config: ConfigFile, apply: Callable[[Settings], None]) -> None:
         self._running = running.settings
         self._config = config
+        self._apply = apply
 
     def file(self) -> str:
         """Where host.toml is."""
@@ -49,9 +52,12 @@ class SettingsEditor:
         if mistakes := self.check(changes):
             return mistakes
         try:
-            self._config.edit(lambda document: _put(document, changes))
+            loaded = self._config.edit(lambda document: _put(document, changes))
         except SettingsError as error:
             raise Refused(str(error)) from error
+        if ACTS_AT_ONCE & changes.keys():
+            self._running = merged(self._running, loaded.settings)
+            self._apply(self._running)
         return []
 
     def _beaten(self, changes: Mapping[str, object]) -> list[SettingMistake]:
@@ -84,6 +90,7 @@ class SettingsEditor:
             minimum=meta.ge,
             maximum=meta.le,
             changed=value != value_of(self._running, field.key),
+            acts_at_once=field.key in ACTS_AT_ONCE,
         )
 
 

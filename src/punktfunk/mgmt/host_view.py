@@ -11,6 +11,7 @@ from typing import Protocol
 
 from punktfunk.media.plan import Mode
 from punktfunk.session.messages import WorkerStats
+from punktfunk.session.path_report import PathReport
 from punktfunk.session.plan import App
 from punktfunk.trust.devices import Grants
 
@@ -68,6 +69,7 @@ class SessionFacts:
     bitrate_kbps: int = 0
     audio_channels: int = 0
     statistics: WorkerStats = field(default_factory=WorkerStats)
+    path: PathReport = field(default_factory=PathReport)
 
 
 class Sessions(Protocol):
@@ -84,6 +86,9 @@ class Sessions(Protocol):
 
     def set_bitrate(self, session_id: str, kbps: int) -> int | None:
         """The bitrate within the host's limits that was set; None when nothing streams in it."""
+
+    async def picture(self, session_id: str) -> bytes | None:
+        """A small PNG of what its desktop shows; None where that cannot be had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +170,8 @@ class SettingFacts:
     maximum: int | None = None
     changed: bool = False
     """The file says something else than what the host runs with; it acts after a restart."""
+    acts_at_once: bool = False
+    """A change acts at once, or on the next session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,3 +325,6 @@ class HostView(Protocol):
 
     def ready(self) -> bool:
         """Whether clients can connect: started, not stopping."""
+
+    def restart(self) -> None:
+        """Stop soon, in an orderly way, and start again."""

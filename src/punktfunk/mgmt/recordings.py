@@ -40,6 +40,8 @@ class Sample(msgspec.Struct, frozen=True):
     packets_dropped: int
     send_dropped: int
     fec_recovered: int
+    fec_percent: int = 0
+    loss_percent: float = 0.0
 
 
 class CaptureMeta(msgspec.Struct, frozen=True):

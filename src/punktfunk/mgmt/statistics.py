@@ -5,6 +5,7 @@ from __future__ import annotations
 from punktfunk.mgmt.host_view import SessionFacts
 from punktfunk.mgmt.recordings import Sample, Stage
 from punktfunk.session.messages import WorkerStats
+from punktfunk.session.path_report import PathReport
 
 
 class Interval:
@@ -13,25 +14,34 @@ class Interval:
     def __init__(self) -> None:
         self._time = 0.0
         self._counters = WorkerStats()
+        self._path = PathReport()
 
-    def since(self, counters: WorkerStats, now: float) -> tuple[float, WorkerStats]:
-        """Seconds since the last look and the counters of these seconds; a replaced worker counts from nothing."""
-        before, elapsed_s = self._counters, now - self._time if self._time else 0.0
+    def since(self, session: SessionFacts, now: float) -> tuple[float, WorkerStats, PathReport]:
+        """Seconds since the last look and the counters of these seconds; a replaced worker or stream counts from
+        nothing."""
+        counters, path = session.statistics, session.path
+        before, path_before = self._counters, self._path
+        elapsed_s = now - self._time if self._time else 0.0
         if counters.frames < before.frames or counters.video_bytes < before.video_bytes:
             before = WorkerStats()
-        self._time, self._counters = now, counters
-        return elapsed_s, WorkerStats(
+        if path.lost_packets < path_before.lost_packets:
+            path_before = PathReport()
+        self._time, self._counters, self._path = now, counters, path
+        new = WorkerStats(
             frames=counters.frames - before.frames,
             dropped_frames=counters.dropped_frames - before.dropped_frames,
             video_bytes=counters.video_bytes - before.video_bytes,
-            lost_packets=counters.lost_packets - before.lost_packets,
+            unsent_packets=counters.unsent_packets - before.unsent_packets,
         )
+        lost = path.lost_packets - path_before.lost_packets
+        recovered = max(0, path.recovered_packets - path_before.recovered_packets)
+        return elapsed_s, new, PathReport(path.fec_percent, path.loss_ppm, lost, recovered)
 
 
 def sample_of(session: SessionFacts, interval: Interval, now: float, now_unix: float) -> Sample:
     """The figures of the time since the last call with this interval; rates are 0 at the first."""
     counters = session.statistics
-    elapsed_s, new = interval.since(counters, now)
+    elapsed_s, new, path = interval.since(session, now)
     return Sample(
         t_ms=int(now_unix * 1000),
         session_id=session.id,
@@ -45,7 +55,9 @@ def sample_of(session: SessionFacts, interval: Interval, now: float, now_unix: f
         mbps=round(new.video_bytes * 8e-6 / elapsed_s, 3) if elapsed_s else 0.0,
         bitrate_kbps=session.bitrate_kbps,
         frames_dropped=new.dropped_frames,
-        packets_dropped=new.lost_packets,
-        send_dropped=0,
-        fec_recovered=0,
+        packets_dropped=path.lost_packets,
+        send_dropped=new.unsent_packets,
+        fec_recovered=path.recovered_packets,
+        fec_percent=path.fec_percent,
+        loss_percent=round(path.loss_ppm / 10_000, 3),
     )

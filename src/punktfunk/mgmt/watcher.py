@@ -63,5 +63,5 @@ class Watcher:
 
 def _outline(session: SessionFacts) -> dict[str, Any]:
     outline = asdict(session)
-    del outline["statistics"]
+    del outline["statistics"], outline["path"]
     return outline | {"mode": str(session.mode)}

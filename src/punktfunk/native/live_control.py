@@ -74,7 +74,8 @@ class LiveControl:
         fec = self._parts.fec
         before = fec.protection
         fec.report(message.loss_ppm)
-        return [ev.FecChanged(fec.protection)] if fec.protection != before else []
+        changed = [ev.FecChanged(fec.protection)] if fec.protection != before else []
+        return [ev.LossReported(min(message.loss_ppm, 1_000_000)), *changed]
 
     def _bitrate(self, message: m.SetBitrate, now: float) -> list[Outcome]:
         return [ev.BitrateRequested(clamp_bitrate(message.kbps, default_kbps=self._parts.default_bitrate_kbps))]

@@ -31,6 +31,7 @@ from punktfunk.native.plane_messages import (
 )
 from punktfunk.session.messages import Started
 from punktfunk.session.pad_memory import PadMemory
+from punktfunk.session.path_report import PPM
 from punktfunk.session.session import Session
 from punktfunk.session.stream import Stream, StreamError, StreamSpec
 from punktfunk.wire.punktfunk1.messages import ProbeResult
@@ -102,6 +103,7 @@ class LiveStream:
         self._gap_since = 0.0
         self._early: list[ev.SessionEvent] = []
         self._early_pads = PadMemory()
+        self._sent_before = 0
         self._connected = False
         self._closed = False
 
@@ -176,8 +178,11 @@ class LiveStream:
                 stream.invalidate(first, last)
             case ev.BitrateRequested(kbps=kbps):
                 self._set_bitrate(stream, min(kbps, self._agreement.max_bitrate_kbps))
+            case ev.LossReported(loss_ppm=loss_ppm):
+                self._lost(stream, loss_ppm)
             case ev.FecChanged(protection=protection):
                 self._protection = protection
+                stream.path = msgspec.structs.replace(stream.path, fec_percent=protection.percent)
                 self._command(SetFec(protection.percent, protection.loss_ppm))
             case ev.ShardSizeChanged(shard_bytes=shard_bytes):
                 self._shard_bytes = shard_bytes
@@ -194,6 +199,7 @@ class LiveStream:
 
     def _attach(self, stream: Stream) -> None:
         self._stream = stream
+        stream.path = msgspec.structs.replace(stream.path, fec_percent=self._protection.percent)
         stream.on_report = self._report
         stream.on_feedback = self._listener.pads_told
         stream.on_reconfigured = self._reconfigured
@@ -207,6 +213,14 @@ class LiveStream:
         stream.on_live = on_live
         if pads := self._early_pads.replay():
             stream.inject(pads)
+
+    def _lost(self, stream: Stream, loss_ppm: int) -> None:
+        """The report is a share of what was sent since the one before; the worker counts that once a second."""
+        sent = stream.statistics.video_packets
+        before, self._sent_before = self._sent_before, sent
+        lost = max(0, sent - before) * loss_ppm // PPM
+        path = stream.path
+        stream.path = msgspec.structs.replace(path, loss_ppm=loss_ppm, lost_packets=path.lost_packets + lost)
 
     def _set_bitrate(self, stream: Stream, kbps: int) -> None:
         self._video = msgspec.structs.replace(self._video, bitrate_kbps=kbps)

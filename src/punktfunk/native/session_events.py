@@ -98,6 +98,13 @@ class InvalidationWanted:
 
 
 @dataclass(frozen=True, slots=True)
+class LossReported:
+    """The client missed this share of packets since its last report, before recovery."""
+
+    loss_ppm: int
+
+
+@dataclass(frozen=True, slots=True)
 class FecChanged:
     """Add this much recovery from the next frame on."""
 
@@ -152,6 +159,7 @@ SessionEvent = (
     | BitrateRequested
     | KeyframeWanted
     | InvalidationWanted
+    | LossReported
     | FecChanged
     | ShardSizeChanged
     | ProbeStarted

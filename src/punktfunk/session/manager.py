@@ -30,6 +30,11 @@ class SessionManager:
         self._closing = False
         self.on_change: Callable[[Session], None] = lambda _session: None
 
+    def change(self, max_sessions: int, around: Callable[[Surroundings], Surroundings]) -> None:
+        """From now on admit so many, and make the next ones from these surroundings; what runs goes on."""
+        self._max = max_sessions
+        self._around = around(self._around)
+
     @property
     def sessions(self) -> tuple[Session, ...]:
         """Every session that has not ended, oldest first."""

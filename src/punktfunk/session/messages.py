@@ -163,7 +163,7 @@ class WorkerStats(_Message, frozen=True, tag=True):
     """Counters since the start of this worker and percentiles of the last frames, one message a second.
 
     ``added`` is capture to last packet, less the encoder's own time; ``wait`` is its part before the encoder's start, and
-    ``send`` the part after the encoder's end."""
+    ``send`` the part after the encoder's end; ``unsent_packets`` are those that this machine's own socket refused."""
 
     frames: int = 0
     keyframes: int = 0
@@ -171,7 +171,7 @@ class WorkerStats(_Message, frozen=True, tag=True):
     dropped_frames: int = 0
     video_packets: int = 0
     video_bytes: int = 0
-    lost_packets: int = 0
+    unsent_packets: int = 0
     audio_packets: int = 0
     encode_p50_us: int = 0
     encode_p99_us: int = 0

@@ -19,6 +19,7 @@ from punktfunk.session.identity import UserIdentity
 from punktfunk.session.lifecycle import EndReason, Lifecycle, RestartBudget, State
 from punktfunk.session.microphone_feed import MicrophoneFeed
 from punktfunk.session.plan import App
+from punktfunk.session.snapshot import Snapshots
 from punktfunk.session.sound import SessionSound
 from punktfunk.session.sound_server import SoundError
 from punktfunk.session.stream import Stream, StreamError, StreamSpec, Targets
@@ -92,6 +93,7 @@ class Session:
         self._sound: SessionSound | None = None
         self._channels = self.request.channels
         self._app: RunningApp | None = None
+        self._snapshots: Snapshots | None = None
         self._watchers: set[asyncio.Task[None]] = set()
         self._change = asyncio.Lock()
         self._restarts = RestartBudget(limit=4)
@@ -109,6 +111,15 @@ class Session:
         """The desktop's clipboard; None where there is no desktop. The caller closes it."""
         environment = self._desktop.environment if self._desktop is not None else {}
         return DesktopClipboard(environment, self.around.user) if environment else None
+
+    async def picture(self) -> bytes | None:
+        """A small PNG of what its desktop shows; None where that cannot be had."""
+        environment = self._desktop.environment if self._desktop is not None and not self._desktop_dead else {}
+        if not environment:
+            return None
+        if self._snapshots is None or self._snapshots.environment != environment:
+            self._snapshots = Snapshots(environment, self.around.user)
+        return await self._snapshots.take(self.mode)
 
     @property
     def state(self) -> State:

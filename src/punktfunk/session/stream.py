@@ -23,6 +23,7 @@ from punktfunk.session.lifecycle import RestartBudget
 from punktfunk.session.link import LINK_VERSION
 from punktfunk.session.lock_memory import LockMemory
 from punktfunk.session.pad_memory import PadMemory
+from punktfunk.session.path_report import PathReport
 from punktfunk.session.worker import NUMBERS_BYTES
 from punktfunk.session.worker_process import WorkerPool, WorkerProcess
 
@@ -90,6 +91,7 @@ class Stream:
         self._heard = 0.0
         self.started: m.Started | None = None
         self.statistics = m.WorkerStats()
+        self.path = PathReport()
         self.on_feedback: Callable[[tuple[Feedback, ...]], None] = lambda _feedback: None
         self.on_report: Callable[[bytes], None] = lambda _data: None
         self.on_reconfigured: Callable[[m.Started], None] = lambda _started: None

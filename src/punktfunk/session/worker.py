@@ -289,7 +289,7 @@ class Worker:
             dropped_frames=path.dropped,
             video_packets=video.datagrams.packets,
             video_bytes=video.datagrams.bytes,
-            lost_packets=video.datagrams.lost,
+            unsent_packets=video.datagrams.lost,
             audio_packets=self._audio_packets,
             encode_p50_us=path.encode_times.percentile_ns(50) // 1000,
             encode_p99_us=path.encode_times.percentile_ns(99) // 1000,

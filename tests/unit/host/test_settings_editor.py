@@ -28,10 +28,10 @@ def file(tmp_path):
     return path
 
 
-def editor_of(file, environment=None, flags=None) -> SettingsEditor:
+def editor_of(file, environment=None, flags=None, applied=None) -> SettingsEditor:
     environment = {"HOME": str(file.parent), **(environment or {})}
     loaded = load(flags, environment=environment, file=file)
-    return SettingsEditor(loaded, ConfigFile(loaded, environment))
+    return SettingsEditor(loaded, ConfigFile(loaded, environment), ([] if applied is None else applied).append)
 
 
 def library_of(file, applied=None) -> AppLibrary:
@@ -54,6 +54,20 @@ def test_a_change_keeps_comments_and_order_and_waits_for_a_restart(file):
     assert (name.value, name.changed, name.origin) == ("Attic", True, f"{file}:3")
     assert facts(editor, "video.codecs").value == ["hevc", "h264"]
     assert not facts(editor, "network.mdns").changed
+
+
+def test_what_a_running_host_follows_is_applied_and_the_rest_waits(file):
+    applied = []
+    editor = editor_of(file, applied=applied)
+    assert editor.change({"host.name": "Attic", "limits.sessions": 2, "display.keyboard_layout": "de"}) == []
+    (now,) = applied
+    assert (now.limits.sessions, now.display.keyboard_layout, now.host.name) == (2, "de", "Living room")
+    assert not facts(editor, "limits.sessions").changed
+    assert facts(editor, "limits.sessions").acts_at_once
+    assert facts(editor, "host.name").changed
+    assert not facts(editor, "host.name").acts_at_once
+    assert editor.change({"audio.mode": "off"}) == []
+    assert len(applied) == 1
 
 
 def test_nothing_as_a_value_means_the_default(file):
@@ -102,7 +116,7 @@ def test_a_file_that_is_broken_by_hand_is_refused_in_words(file):
 def test_the_first_change_makes_the_file(tmp_path):
     environment = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "config")}
     loaded = load(environment=environment)
-    editor = SettingsEditor(loaded, ConfigFile(loaded, environment))
+    editor = SettingsEditor(loaded, ConfigFile(loaded, environment), [].append)
     assert editor.change({"log.level": "debug"}) == []
     made = tmp_path / "config/punktfunk/host.toml"
     assert made.read_text() == '[log]\nlevel = "debug"\n'

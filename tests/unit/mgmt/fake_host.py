@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 import msgspec
 
@@ -14,6 +14,8 @@ from punktfunk.mgmt.host_view import (
     DisplayFacts,
     HostFacts,
     PinAttempt,
+    PlayLinkFacts,
+    PlayTicket,
     Refused,
     SessionFacts,
     SettingFacts,
@@ -25,6 +27,7 @@ from punktfunk.session.plan import App
 from punktfunk.trust.devices import Grants
 
 CANARY = "canary-5e47c0de"
+LINK_SECRET = "canary-11c0ffee-link"
 """Stands in every secret place; no answer below the admin right may show it."""
 
 
@@ -53,6 +56,9 @@ class FakeSessions:
             dataclasses.replace(s, bitrate_kbps=min(kbps, 50_000)) if s.id == session_id else s for s in self.now
         ]
         return next((s.bitrate_kbps for s in self.now if s.id == session_id and s.streaming), None)
+
+    async def picture(self, session_id: str) -> bytes | None:
+        return b"\x89PNG picture" if session_id == self.now[0].id else None
 
 
 class FakePinEntry:
@@ -165,6 +171,30 @@ class FakeLibrary:
         raise KeyError(app_id)
 
 
+class FakePlay:
+    def __init__(self) -> None:
+        self.shared = {"abcd": PlayLinkFacts("abcd", "Guest", 7, 0, 3600.0)}
+
+    def ticket(self, client_id: str, name: str, app_id: int, still_good: Callable[[], bool]) -> PlayTicket:
+        return PlayTicket("ticket", "/play/socket", 0, "/play", "")
+
+    def ticket_of_link(self, secret: str) -> PlayTicket:
+        if secret != LINK_SECRET:
+            raise Refused("this link is not good any more")
+        return PlayTicket("ticket", "/play/socket", 0, "/play", "")
+
+    def links(self) -> Sequence[PlayLinkFacts]:
+        return list(self.shared.values())
+
+    def share(self, name: str, grants: Grants, app_id: int, lifetime_s: float) -> tuple[PlayLinkFacts, str]:
+        link = PlayLinkFacts(f"{len(self.shared):08x}", name, int(grants), app_id, lifetime_s)
+        self.shared[link.id] = link
+        return link, LINK_SECRET
+
+    def unshare(self, link_id: str) -> bool:
+        return self.shared.pop(link_id, None) is not None
+
+
 class FakeDoctor:
     async def run(self) -> AsyncIterator[CheckResult]:
         yield CheckResult("ports", "ok", "they are free", "", 0.001)
@@ -180,8 +210,8 @@ class FakeHost:
         self.library = FakeLibrary(image)
         self.doctor = FakeDoctor()
         self.is_ready = True
-
-    play = None
+        self.restarts = 0
+        self.play: FakePlay | None = FakePlay()
 
     def facts(self) -> HostFacts:
         return HostFacts(
@@ -209,6 +239,9 @@ class FakeHost:
 
     def ready(self) -> bool:
         return self.is_ready
+
+    def restart(self) -> None:
+        self.restarts += 1
 
 
 def a_session(**changes: object) -> SessionFacts:

@@ -16,6 +16,7 @@ from punktfunk.mgmt.server import STALL_DEADLINE_S, Stall
 from punktfunk.mgmt.statistics import Interval, sample_of
 from punktfunk.mgmt.watcher import Watcher
 from punktfunk.session.messages import WorkerStats
+from punktfunk.session.path_report import PathReport
 
 
 async def drain(listener) -> list[events.Event]:
@@ -184,11 +185,13 @@ def test_rates_are_of_the_time_in_between():
     interval = Interval()
     first = sample_of(a_session(statistics=WorkerStats(frames=600, video_bytes=10**6)), interval, 10.0, 0.0)
     assert (first.fps, first.mbps) == (0.0, 0.0)
-    later = WorkerStats(frames=720, video_bytes=10**6 + 5 * 10**6, lost_packets=3)
-    second = sample_of(a_session(statistics=later), interval, 12.0, 0.0)
-    assert (second.fps, second.mbps, second.packets_dropped) == (60.0, 20.0, 3)
+    later = WorkerStats(frames=720, video_bytes=10**6 + 5 * 10**6, unsent_packets=3)
+    path = PathReport(fec_percent=30, loss_ppm=20_000, lost_packets=7, recovered_packets=6)
+    second = sample_of(a_session(statistics=later, path=path), interval, 12.0, 0.0)
+    assert (second.fps, second.mbps, second.send_dropped) == (60.0, 20.0, 3)
+    assert (second.packets_dropped, second.fec_recovered, second.fec_percent, second.loss_percent) == (7, 6, 30, 2.0)
     replaced = sample_of(a_session(statistics=WorkerStats(frames=60)), interval, 13.0, 0.0)
-    assert replaced.fps == 60.0
+    assert (replaced.fps, replaced.packets_dropped) == (60.0, 0)
 
 
 async def test_the_watcher_tells_of_changes_only():

@@ -17,6 +17,7 @@ from punktfunk.native.live_stream import MAX_EARLY, LiveStream
 from punktfunk.native.negotiation import HostOffer, negotiate
 from punktfunk.native.plane_messages import RunProbe, decode_command
 from punktfunk.native.speed_test import ProbeBurst
+from punktfunk.session.path_report import PathReport
 from punktfunk.session.session import Session
 from punktfunk.wire.punktfunk1.enums import VideoCodec
 from punktfunk.wire.punktfunk1.hello import Hello
@@ -35,6 +36,7 @@ class Worker:
         self.ready = asyncio.Event()
         self.told: list[object] = []
         self.on_recovering = self.on_live = lambda *_: None
+        self.path = PathReport()
 
     async def start_stream(self, _spec: object) -> Worker:
         await self.ready.wait()

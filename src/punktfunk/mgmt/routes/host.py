@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fastapi import Response
+
 from punktfunk import __version__
 from punktfunk.media.plan import Mode
 from punktfunk.mgmt.access import Rule
@@ -129,6 +131,13 @@ async def host(m: Context) -> Host:
         gamestream=facts.gamestream,
         native=facts.native,
     )
+
+
+@routes.post(f"{API}/host/restart", Rule.ADMIN, status_code=202, response_class=Response)
+async def restart(m: Context) -> Response:
+    """Stop in an orderly way, which ends every session, and start again with the settings of the file."""
+    m.host.restart()
+    return Response(status_code=202)
 
 
 @routes.get(f"{API}/compositors", Rule.DEVICE)

@@ -62,8 +62,16 @@ def _session_metrics(m: Management) -> list[Metric]:
         "dropped_frames": Metric("punktfunk_session_dropped_frames_total", "counter", "Frames not sent in time."),
         "video_packets": Metric("punktfunk_session_video_packets_total", "counter", "Video packets sent."),
         "video_bytes": Metric("punktfunk_session_video_bytes_total", "counter", "Video bytes sent."),
-        "lost_packets": Metric("punktfunk_session_lost_packets_total", "counter", "Packets that were reported lost."),
+        "unsent_packets": Metric(
+            "punktfunk_session_unsent_packets_total", "counter", "Packets that this machine's socket refused."
+        ),
         "audio_packets": Metric("punktfunk_session_audio_packets_total", "counter", "Audio packets sent."),
+    }
+    path = {
+        "lost_packets": Metric("punktfunk_session_lost_packets_total", "counter", "Packets lost on the way."),
+        "recovered_packets": Metric("punktfunk_session_recovered_packets_total", "counter", "Those made good again."),
+        "loss_ppm": Metric("punktfunk_session_loss_ppm", "gauge", "Packets lost of late, per million."),
+        "fec_percent": Metric("punktfunk_session_fec_percent", "gauge", "Parity that goes out, per 100 packets."),
     }
     bitrate = Metric("punktfunk_session_bitrate_kbps", "gauge", "Video bitrate that the encoder aims at.")
     stages = Metric("punktfunk_session_stage_seconds", "gauge", "Time of recent frames by stage and quantile.")
@@ -74,6 +82,8 @@ def _session_metrics(m: Management) -> list[Metric]:
         figures = session.statistics
         for name, metric in counters.items():
             metric.add(getattr(figures, name), **labels)
+        for name, metric in path.items():
+            metric.add(getattr(session.path, name), **labels)
         bitrate.add(session.bitrate_kbps, **labels)
         for stage, p50_us, p99_us in (
             ("capture", figures.wait_p50_us, figures.wait_p99_us),
@@ -82,4 +92,4 @@ def _session_metrics(m: Management) -> list[Metric]:
         ):
             stages.add(p50_us / 1e6, stage=stage, quantile="0.5", **labels)
             stages.add(p99_us / 1e6, stage=stage, quantile="0.99", **labels)
-    return [*counters.values(), bitrate, stages]
+    return [*counters.values(), *path.values(), bitrate, stages]

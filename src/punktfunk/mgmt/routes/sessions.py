@@ -16,6 +16,7 @@ from punktfunk.mgmt.management import Management
 from punktfunk.mgmt.models import Answer, Body, SessionId
 
 routes = Routes("sessions")
+_PICTURE = {200: {"content": {"image/png": {}}, "description": "The picture."}}
 
 
 class Mode(Answer):
@@ -31,6 +32,7 @@ class Statistics(Answer):
 
     ``added`` is the time from capture to the last packet, less the encoder's own: ``wait``, from the capture to the
     encoder's start, and ``send``, from the encoder's end to the last packet.
+    ``unsent_packets`` are those that this machine's own socket refused.
     """
 
     frames: int
@@ -39,7 +41,7 @@ class Statistics(Answer):
     dropped_frames: int
     video_packets: int
     video_bytes: int
-    lost_packets: int
+    unsent_packets: int
     audio_packets: int
     encode_p50_us: int
     encode_p99_us: int
@@ -49,6 +51,16 @@ class Statistics(Answer):
     wait_p99_us: int
     send_p50_us: int
     send_p99_us: int
+
+
+class Path(Answer):
+    """What the client tells about the way of its packets; ``loss_ppm`` is of late and before recovery, the counters are
+    of the stream's life. ``fec_percent`` is the parity that goes out now."""
+
+    fec_percent: int
+    loss_ppm: int
+    lost_packets: int
+    recovered_packets: int
 
 
 class Session(Answer):
@@ -69,6 +81,7 @@ class Session(Answer):
     bitrate_kbps: int
     audio_channels: int
     statistics: Statistics
+    path: Path
 
 
 class Bitrate(Body):
@@ -109,6 +122,18 @@ async def end_session(m: Context, session: SessionId) -> Response:
 async def force_keyframe(m: Context, session: SessionId) -> Response:
     """Ask the encoder for a keyframe."""
     return _keyframe(m, _find(m, session))
+
+
+@routes.get(
+    f"{API}/sessions/{{session}}/picture", Rule.OPERATE, errors=(404,), response_class=Response, answers=_PICTURE
+)
+async def picture(m: Context, session: SessionId) -> Response:
+    """A small picture of what the desktop shows, at most one in two seconds. It takes the right to operate: whoever
+    merely reads figures does not look over people's shoulders."""
+    data = await m.host.sessions.picture(_find(m, session).id)
+    if data is None:
+        raise not_found("picture of this session's display")
+    return Response(data, media_type="image/png")
 
 
 @routes.put(f"{API}/sessions/{{session}}/bitrate", Rule.OPERATE, errors=(404, 409))

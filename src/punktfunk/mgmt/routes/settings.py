@@ -1,4 +1,4 @@
-"""Settings: read with their origins, check, change. What changed acts when the host starts the next time."""
+"""Settings: read with their origins, check, change. Some act at once, the others when the host starts the next time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ Plain = str | int | bool | Annotated[list[Annotated[str, Field(max_length=256)]]
 
 
 class Setting(Answer):
-    """One setting. ``origin`` is ``default``, ``FILE:LINE``, a variable or a flag; ``changed`` waits for a restart."""
+    """One setting. ``origin`` is ``default``, ``FILE:LINE``, a variable or a flag; ``changed`` waits for a restart;
+    ``acts_at_once`` need not wait, though it may be about the next session."""
 
     key: str
     value: str | int | bool | list[str]
@@ -35,6 +36,7 @@ class Setting(Answer):
     minimum: int | None
     maximum: int | None
     changed: bool
+    acts_at_once: bool
 
 
 class AllSettings(Answer):

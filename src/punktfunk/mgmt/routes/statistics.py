@@ -36,7 +36,8 @@ class Stage(Answer):
 
 
 class Sample(Answer):
-    """One session at one time."""
+    """One session at one time. ``packets_dropped`` were lost on the way and ``fec_recovered`` made good again, as far
+    as the client tells; ``send_dropped`` were refused by this machine's own socket."""
 
     t_ms: int
     session_id: str
@@ -49,6 +50,8 @@ class Sample(Answer):
     packets_dropped: int
     send_dropped: int
     fec_recovered: int
+    fec_percent: int
+    loss_percent: float
 
 
 class CaptureMeta(Answer):

@@ -1,0 +1,77 @@
+"""A small still picture of a session's desktop, for its owner's overview. The stream is left alone for it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+
+from punktfunk.media.plan import Mode
+from punktfunk.session.identity import UserIdentity
+
+WIDTH = 480
+KEPT_S = 2.0
+"""However many look, a desktop is not copied more often."""
+TIMEOUT_S = 5.0
+MAX_BYTES = 1 << 20
+
+
+class Snapshots:
+    """Pictures of one desktop. ``environment`` is that of the desktop's programs, ``user`` who they run as (None: the
+    host's own)."""
+
+    def __init__(self, environment: Mapping[str, str], user: UserIdentity | None) -> None:
+        self.environment = dict(environment)
+        self._user = user
+        self._one_at_a_time = asyncio.Lock()
+        self._picture: bytes | None = None
+        self._taken_at = 0.0
+
+    async def take(self, mode: Mode) -> bytes | None:
+        """A PNG of about ``WIDTH`` pixels; None where the display or a missing grim gives none."""
+        loop = asyncio.get_running_loop()
+        async with self._one_at_a_time:
+            if loop.time() - self._taken_at >= KEPT_S:
+                self._picture = await self._grim(min(1.0, WIDTH / mode.width))
+                self._taken_at = loop.time()
+            return self._picture
+
+    async def _grim(self, scale: float) -> bytes | None:
+        user = self._user
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *("grim", "-t", "png", "-s", f"{scale:.3f}", "-"),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                env=self.environment,
+                cwd="/",
+                user=None if user is None else user.uid,
+                group=None if user is None else user.gid,
+                extra_groups=None if user is None else user.groups(),
+            )
+        except OSError:
+            return None
+        assert process.stdout is not None
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                picture = await _read(process.stdout)
+                return picture if await process.wait() == 0 else None
+        except TimeoutError:
+            return None
+        finally:
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                # asyncio tells of an exit only once the pipe has been read to its end.
+                await _read(process.stdout)
+                await process.wait()
+
+
+async def _read(stream: asyncio.StreamReader) -> bytes | None:
+    """Everything, or None when it is more than a small picture can be."""
+    picture: bytes | None = b""
+    while chunk := await stream.read(65536):
+        if picture is not None:
+            picture = picture + chunk if len(picture) + len(chunk) <= MAX_BYTES else None
+    return picture
