@@ -20,6 +20,7 @@ from tests.conformance.moonlight.stream import Stream
 from tests.e2e.host_process import HostProcess
 from tests.e2e.moonlight_tools import desktop_id
 
+expect.set_options(timeout=15_000)
 PASSWORD = "correct horse battery"
 AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
 FLAGS = (
@@ -113,6 +114,31 @@ async def open_page(page: Page, name: str) -> None:
     await page.goto(path)
     await page.locator(complete).first.wait_for()
     await page.locator(".connection.live").wait_for(state="attached")
+
+
+TEXT_IN_THE_PAGES_LANGUAGE = """() => {
+    const copy = document.querySelector("#root").cloneNode(true);
+    for (const foreign of copy.querySelectorAll("[lang], code, table, .log, option")) foreign.remove();
+    return copy.textContent;
+}"""
+
+
+MAX_TABS = 80
+
+
+async def tab_to(page: Page, name: str) -> None:
+    """Press Tab until what is called so has the focus; each stop on the way shows that it has it."""
+    wanted = page.get_by_label(name, exact=True).or_(page.get_by_text(name, exact=True))
+    focused = page.locator(":focus")
+    for _ in range(MAX_TABS):
+        await page.keyboard.press("Tab")
+        if not await focused.count():
+            continue  # the browser's own controls come after the last of the page's
+        outline = await focused.evaluate("element => getComputedStyle(element).outlineStyle")
+        assert outline != "none", await focused.evaluate("element => element.outerHTML")
+        if await focused.and_(wanted).count() or await focused.filter(has=wanted).count():
+            return
+    raise AssertionError(f"the keyboard does not reach {name}")
 
 
 async def axe(page: Page) -> list[str]:

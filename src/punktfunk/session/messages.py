@@ -162,8 +162,9 @@ class PlaneReport(_Message, frozen=True, tag=True):
 class WorkerStats(_Message, frozen=True, tag=True):
     """Counters since the start of this worker and percentiles of the last frames, one message a second.
 
-    ``added`` is capture to last packet, less the encoder's own time; ``wait`` is its part before the encoder's start, and
-    ``send`` the part after the encoder's end; ``unsent_packets`` are those that this machine's own socket refused."""
+    ``added`` is capture to last packet, less the encoder's own time; ``wait`` is its part before the encoder's start,
+    and ``send`` the part after the encoder's end; ``unsent_packets`` are those that this machine's own socket refused.
+    """
 
     frames: int = 0
     keyframes: int = 0

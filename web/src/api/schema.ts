@@ -302,6 +302,13 @@ export type NewToken = {
   expires_in_s?: number | null;
 };
 
+export type Path = {
+  fec_percent: number;
+  loss_ppm: number;
+  lost_packets: number;
+  recovered_packets: number;
+};
+
 export type Pin = {
   pin: string;
   attempt?: number | null;
@@ -334,6 +341,8 @@ export type Sample = {
   packets_dropped: number;
   send_dropped: number;
   fec_recovered: number;
+  fec_percent: number;
+  loss_percent: number;
 };
 
 export type Scope = "read" | "operate" | "pair" | "admin";
@@ -354,6 +363,7 @@ export type Session = {
   bitrate_kbps: number;
   audio_channels: number;
   statistics: Statistics;
+  path: Path;
 };
 
 export type Setting = {
@@ -368,6 +378,7 @@ export type Setting = {
   minimum: number | null;
   maximum: number | null;
   changed: boolean;
+  acts_at_once: boolean;
 };
 
 export type Setup = {
@@ -392,7 +403,7 @@ export type Statistics = {
   dropped_frames: number;
   video_packets: number;
   video_bytes: number;
-  lost_packets: number;
+  unsent_packets: number;
   audio_packets: number;
   encode_p50_us: number;
   encode_p99_us: number;

@@ -24,6 +24,13 @@ export function dateTime(unixSeconds: number, locale: string): string {
   return new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" }).format(unixSeconds * 1000);
 }
 
+/** The moment in so many seconds: the time alone where it is today. */
+export function untilIn(seconds: number, locale: string): string {
+  const end = new Date(Date.now() + seconds * 1000);
+  const isToday = end.toDateString() === new Date().toDateString();
+  return isToday ? new Intl.DateTimeFormat(locale, { timeStyle: "short" }).format(end) : dateTime(end.getTime() / 1000, locale);
+}
+
 export function timeOfDay(unixMs: number, locale: string): string {
   return new Intl.DateTimeFormat(locale, { timeStyle: "medium" }).format(unixMs);
 }

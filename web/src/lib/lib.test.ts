@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
 import type { Setting } from "../api/schema";
+import { textOf, type TextKey } from "../i18n";
+import { browserName } from "./browsers";
 import { clock, inPairs, megabits } from "./format";
 import { clean } from "./report";
 import { asText, bySection, fromText } from "./settings";
@@ -7,7 +9,7 @@ import { fromLines, toLines } from "./variables";
 
 const setting = (key: string, type: string): Setting => ({
   key, type, value: "", default: "", origin: "", origin_kind: "default", description: "", choices: [], minimum: null,
-  maximum: null, changed: false,
+  maximum: null, changed: false, acts_at_once: false,
 });
 
 test("figures in the reader's language", () => {
@@ -16,6 +18,15 @@ test("figures in the reader's language", () => {
   expect(clock(3723)).toBe("1:02:03");
   expect(clock(-1)).toBe("0:00");
   expect(inPairs("0aff")).toBe("0A:FF");
+});
+
+test("browsers by the name that people know", () => {
+  const t = (key: TextKey, values?: Record<string, string | number>) => textOf("en", key, values);
+  const chrome = "Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Mobile Safari/537.36";
+  expect(browserName(t, chrome)).toBe("Chrome on Android");
+  expect(browserName(t, `${chrome} Edg/140.0`)).toBe("Edge on Android");
+  expect(browserName(t, "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")).toBe("Firefox on Linux");
+  expect(browserName(t, "curl/8.5")).toBe("curl/8.5");
 });
 
 test("a report shows no address, key or account", () => {

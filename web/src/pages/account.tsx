@@ -3,12 +3,15 @@ import { del, post } from "../api/client";
 import type { Audit, ConsoleSession, CreatedToken, Scope, Token } from "../api/schema";
 import { useText } from "../i18n";
 import { dateTime } from "../lib/format";
+import { browserName } from "../lib/browsers";
 import { go } from "../router";
 import { forget, refreshMe, useResource } from "../state/live";
-import { Badge, Button, Card, Page, Switch, TextField, useAction } from "../ui/parts";
+import { Badge, Button, Card, Field, Page, Switch, TextField, useAction } from "../ui/parts";
 import { Look } from "../ui/look";
 import { toast } from "../ui/toasts";
 
+const LIFETIMES = { ever: null, day: 86_400, month: 2_592_000, year: 31_536_000 } as const;
+type Lifetime = keyof typeof LIFETIMES;
 const SCOPES: readonly Scope[] = ["read", "operate", "pair", "admin"];
 
 export function Account() {
@@ -75,9 +78,9 @@ function Browsers() {
       <ul className="rows">
         {list.data?.map((one) => (
           <li key={one.id}>
-            <div className="grow"><span className="clip">{one.agent || one.address}</span><small>{one.address} · {dateTime(one.used_unix, locale)}</small></div>
+            <div className="grow"><span className="strong clip" title={one.agent}>{browserName(t, one.agent) || one.address}</span><small>{one.address} · {dateTime(one.used_unix, locale)}</small></div>
             {one.current ? <Badge tone="good">{t("account.this")}</Badge> : (
-              <Button kind="quiet" icon="close" aria-label={t("account.end", { agent: one.agent })} onClick={() => end(`/auth/sessions/${one.id}`)} />
+              <Button kind="quiet" icon="close" aria-label={t("account.end", { agent: browserName(t, one.agent) || one.address })} onClick={() => end(`/auth/sessions/${one.id}`)} />
             )}
           </li>
         ))}
@@ -92,11 +95,12 @@ function Tokens() {
   const { busy, run } = useAction();
   const [name, setName] = useState("");
   const [scopes, setScopes] = useState<readonly Scope[]>(["read"]);
+  const [lifetime, setLifetime] = useState<Lifetime>("ever");
   const [made, setMade] = useState("");
   const submit = (event: FormEvent) => {
     event.preventDefault();
     void run(async () => {
-      setMade((await post<CreatedToken>("/auth/tokens", { name, scopes })).token);
+      setMade((await post<CreatedToken>("/auth/tokens", { name, scopes, expires_in_s: LIFETIMES[lifetime] })).token);
       setName("");
       list.reload();
     });
@@ -113,13 +117,23 @@ function Tokens() {
         {list.data?.map((token) => (
           <li key={token.id}>
             <div className="grow"><span className="strong">{token.name}</span><small>{token.scopes.map((one) => t(`scope.${one}`)).join(", ")} · {dateTime(token.created_unix, locale)}</small></div>
+            <Expiry unix={token.expires_unix} />
             <Button kind="quiet" icon="close" aria-label={t("account.token_revoke", { name: token.name })} onClick={() => revoke(token)} />
           </li>
         ))}
       </ul>
       {made && <p className="banner" role="status"><span>{t("account.token_once")} <code className="fingerprint">{made}</code></span></p>}
       <form onSubmit={submit}>
-        <TextField label={t("account.token_name")} required maxLength={64} value={name} onChange={(event) => setName(event.target.value)} />
+        <div className="two">
+          <TextField label={t("account.token_name")} required maxLength={64} value={name} onChange={(event) => setName(event.target.value)} />
+          <Field label={t("account.token_lifetime")}>
+            {(id) => (
+              <select id={id} value={lifetime} onChange={(event) => setLifetime(event.target.value as Lifetime)}>
+                {(Object.keys(LIFETIMES) as Lifetime[]).map((one) => <option key={one} value={one}>{t(one === "ever" ? "account.token_ever" : `links.for_${one}`)}</option>)}
+              </select>
+            )}
+          </Field>
+        </div>
         <fieldset className="inline">
           <legend>{t("account.token_scopes")}</legend>
           {SCOPES.map((scope) => (
@@ -130,6 +144,13 @@ function Tokens() {
       </form>
     </Card>
   );
+}
+
+function Expiry({ unix }: { unix: number }) {
+  const { t, locale } = useText();
+  if (!unix) return null;
+  if (unix * 1000 < Date.now()) return <Badge tone="bad">{t("account.token_expired")}</Badge>;
+  return <Badge>{t("devices.expires", { date: dateTime(unix, locale) })}</Badge>;
 }
 
 function AuditCard() {

@@ -3,11 +3,12 @@ import { del, patch, post } from "../api/client";
 import type { Device, Knock } from "../api/schema";
 import { type TextKey, useText } from "../i18n";
 import { dateTime } from "../lib/format";
-import { ALL_GRANTS, GRANTS } from "../lib/grants";
+import { GRANTS, rightsText } from "../lib/grants";
 import { go, usePath } from "../router";
 import { useResource } from "../state/live";
 import { Badge, Button, Card, Confirm, Dialog, Empty, Field, Page, Switch, TextField, useAction } from "../ui/parts";
 import { toast } from "../ui/toasts";
+import { Links } from "./links";
 import { PairDialog } from "./pair";
 import { usePending } from "./pending";
 
@@ -24,10 +25,13 @@ export function Devices() {
       <Waiting />
       <Card label={t("devices.title")}>
         {devices.data?.length === 0 && <Empty icon="devices" title={t("devices.none")}>{t("devices.none_text")}</Empty>}
-        <ul className="rows">
-          {devices.data?.map((device) => <Row key={device.fingerprint} device={device} onEdit={() => setEdited(device)} />)}
-        </ul>
+        {!!devices.data?.length && (
+          <ul className="rows">
+            {devices.data.map((device) => <Row key={device.fingerprint} device={device} onEdit={() => setEdited(device)} />)}
+          </ul>
+        )}
       </Card>
+      <Links />
       {edited && <EditDialog device={edited} onClose={() => { setEdited(null); devices.reload(); }} />}
       {pairs && <PairDialog onClose={() => go("/devices", true)} />}
     </Page>
@@ -68,8 +72,7 @@ function Waiting() {
 
 function Row({ device, onEdit }: { device: Device; onEdit: () => void }) {
   const { t, locale } = useText();
-  const may = GRANTS.filter(([, bit]) => device.grants & bit).map(([name]) => t(`grant.${name}`));
-  const rights = device.grants === ALL_GRANTS ? t("devices.grants_all") : may.join(", ") || t("devices.grants_none");
+  const rights = rightsText(t, device.grants);
   const added = device.added_unix ? ` · ${t("devices.added", { date: dateTime(device.added_unix, locale) })}` : "";
   return (
     <li>

@@ -17,7 +17,7 @@ export function Home() {
   const waiting = countOf(usePending());
   const name = host?.hostname ?? "";
   return (
-    <Page title={name || t("home.title")}>
+    <Page title={name || t("home.title")} actions={__HAS_PLAYER__ && <a className="button primary phone-only" href="/play"><Icon name="play" />{t("nav.play")}</a>}>
       {waiting > 0 && (
         <p className="banner" role="status">
           <Icon name="devices" />

@@ -41,6 +41,9 @@ export function Library() {
               <span className="strong">{entry.title}</span>
               <small>{entry.launch?.value || t("library.desktop_only")}</small>
             </button>
+            {__HAS_PLAYER__ && (
+              <a className="button play-here" href={`/play?app=${entry.id}`} aria-label={t("library.play", { name: entry.title })}><Icon name="play" />{t("nav.play")}</a>
+            )}
           </li>
         ))}
       </ul>

@@ -2,14 +2,15 @@
 
 import { type FormEvent, useMemo, useState } from "react";
 import { del, post, put } from "../api/client";
-import type { AllSettings, BitrateAnswer, Sample, Session } from "../api/schema";
+import type { BitrateAnswer, Sample, Session } from "../api/schema";
 import { type TextKey, useText } from "../i18n";
 import { dateTime, hertz, megabits, number } from "../lib/format";
 import { stageMs, stageNames } from "../state/history";
-import { useHistories, useResource } from "../state/live";
+import { useHistories } from "../state/live";
 import { Badge, Button, Card, Confirm, Dialog, Facts, TextField, useAction } from "../ui/parts";
-import { Graph } from "../ui/graph";
+import { Graph, type Line } from "../ui/graph";
 import { toast } from "../ui/toasts";
+import { SessionPicture } from "./session-picture";
 
 const NO_SAMPLES: readonly Sample[] = [];
 
@@ -19,7 +20,6 @@ export function SessionCard({ session }: { session: Session }) {
   const newest = samples.at(-1);
   const { busy, run } = useAction();
   const [asks, setAsks] = useState<"" | "end" | "bitrate">("");
-  const fec = useFec(session.plane);
   const mode = session.mode;
   const end = () => void run(() => del(`/sessions/${session.id}`));
   const keyframe = () =>
@@ -42,22 +42,24 @@ export function SessionCard({ session }: { session: Session }) {
       <p className="muted">
         {session.app} · {t(`plane.${session.plane}` as TextKey)} · {t("session.since", { time: dateTime(session.started_unix, locale) })}
       </p>
-      <Facts
-        items={[
-          [t("session.mode"), `${mode.width} × ${mode.height}, ${hertz(mode.refresh_mhz, locale)}`],
-          ...(session.streaming
-            ? ([
-                [t("session.codec"), session.codec.toUpperCase()],
-                [t("session.encoder"), <>{session.encoder} <small lang="en">{session.encoder_why}</small></>],
-                [t("session.bitrate"), megabits(session.bitrate_kbps, locale)],
-                [t("session.fec"), fec],
-                [t("session.audio"), t("session.channels", { n: session.audio_channels })],
-              ] as const)
-            : []),
-        ]}
-      />
+      <div className="session-head">
+        {session.streaming && <SessionPicture id={session.id} device={session.device_name} />}
+        <Facts
+          items={[
+            [t("session.mode"), `${mode.width} × ${mode.height}, ${hertz(mode.refresh_mhz, locale)}`],
+            ...(session.streaming
+              ? ([
+                  [t("session.codec"), session.codec.toUpperCase()],
+                  [t("session.encoder"), <>{session.encoder} <small lang="en">{session.encoder_why}</small></>],
+                  [t("session.bitrate"), megabits(session.bitrate_kbps, locale)],
+                  [t("session.audio"), t("session.channels", { n: session.audio_channels })],
+                ] as const)
+              : []),
+          ]}
+        />
+      </div>
       {session.streaming ? <Graphs samples={samples} /> : <p className="muted">{t("session.waiting")}</p>}
-      {newest && <Totals session={session} newest={newest} />}
+      {newest && <Totals session={session} />}
       {asks === "end" && (
         <Confirm
           title={t("session.end_title")} text={t("session.end_text", { device: session.device_name })}
@@ -69,66 +71,73 @@ export function SessionCard({ session }: { session: Session }) {
   );
 }
 
-function useFec(plane: string): string {
-  const { t } = useText();
-  const settings = useResource<AllSettings>("/settings").data?.settings;
-  const percent = settings?.find((one) => one.key === `${plane}.fec_percentage`)?.value;
-  return typeof percent !== "number" ? "–" : percent < 0 ? t("session.fec_auto") : t("session.fec_percent", { n: percent });
-}
+type Panel = { title: string; legend: { color?: 1 | 2 | 3; text: string }[]; lines: Line[] };
 
 /** The graphs of some samples; also for recordings. */
 export function Graphs({ samples }: { samples: readonly Sample[] }) {
   const { t, locale } = useText();
-  const graphs = useMemo(() => {
-    const times = samples.map((one) => one.t_ms / 1000);
-    return {
-      times,
-      sent: [
-        { name: "sent", color: 1 as const, values: samples.map((one) => one.mbps) },
-        { name: "limit", color: 3 as const, values: samples.map((one) => one.bitrate_kbps / 1000) },
-      ],
-      fps: [{ name: "fps", color: 1 as const, values: samples.map((one) => one.fps) }],
-      latency: stageNames(samples).map((name, index) => ({
-        name,
-        color: (index ? 2 : 1) as 1 | 2,
-        values: samples.map((one) => stageMs(one, name, "p50_us")),
-      })),
-      loss: [
-        { name: "lost", color: 2 as const, values: samples.map((one) => one.packets_dropped) },
-        { name: "recovered", color: 3 as const, values: samples.map((one) => one.fec_recovered) },
-      ],
-    };
-  }, [samples]);
+  const times = useMemo(() => samples.map((one) => one.t_ms / 1000), [samples]);
+  const lines = useMemo(
+    () => ({
+      sent: [line("sent", 1, samples, (one) => one.mbps), line("limit", 3, samples, (one) => one.bitrate_kbps / 1000)],
+      fps: [line("fps", 1, samples, (one) => one.fps)],
+      latency: stageNames(samples).map((name) => line(name, stageColor(name), samples, (one) => stageMs(one, name, "p50_us"))),
+      loss: [line("lost", 1, samples, (one) => one.loss_percent), line("parity", 3, samples, (one) => one.fec_percent)],
+    }),
+    [samples],
+  );
   const newest = samples.at(-1);
   if (!newest) return <div className="graphs waiting" />;
-  const stages = newest.stages.map(
-    (one) => `${stageText(t, one.name)} ${number(one.p50_us / 1000, locale, 1)} / ${number(one.p99_us / 1000, locale, 1)} ms`,
-  );
-  const sent = t("session.bitrate_text", { now: megabits(newest.mbps * 1000, locale), limit: megabits(newest.bitrate_kbps, locale) });
-  const panels = [
-    { title: t("session.sent"), value: sent, lines: graphs.sent, unit: "Mbit/s" },
-    { title: t("session.fps"), value: number(newest.fps, locale, 1), lines: graphs.fps, unit: "" },
-    { title: t("session.latency"), value: stages.join("; "), lines: graphs.latency, unit: "ms" },
+  const percent = (value: number) => `${number(value, locale, value % 1 ? 1 : 0)} %`;
+  const panels: Panel[] = [
+    {
+      title: t("session.sent"),
+      legend: [
+        { color: 1, text: megabits(newest.mbps * 1000, locale) },
+        { color: 3, text: t("session.sent_limit", { limit: megabits(newest.bitrate_kbps, locale) }) },
+      ],
+      lines: lines.sent,
+    },
+    { title: t("session.fps"), legend: [{ color: 1, text: number(newest.fps, locale, 1) }], lines: lines.fps },
+    {
+      title: t("session.latency"),
+      legend: newest.stages.map((one) => ({
+        color: stageColor(one.name),
+        text: `${stageText(t, one.name)} ${number(one.p50_us / 1000, locale, 1)} / ${number(one.p99_us / 1000, locale, 1)} ms`,
+      })),
+      lines: lines.latency,
+    },
     {
       title: t("session.loss"),
-      value: `${t("session.lost")}: ${newest.packets_dropped}, ${t("session.recovered")}: ${newest.fec_recovered}`,
-      lines: graphs.loss,
-      unit: "",
+      legend: [
+        { color: 1, text: t("session.loss_lost", { share: percent(newest.loss_percent) }) },
+        { color: 3, text: t("session.loss_parity", { share: percent(newest.fec_percent) }) },
+      ],
+      lines: lines.loss,
     },
   ];
   return (
     <div className="graphs">
       {panels.map((panel) => (
         <figure key={panel.title}>
-          <figcaption><span>{panel.title}</span><strong>{panel.value}</strong></figcaption>
-          <Graph times={graphs.times} lines={panel.lines} label={t("session.graph", { title: panel.title, value: panel.value })} />
+          <figcaption>
+            <span>{panel.title}</span>
+            <ul className="legend">{panel.legend.map(({ color, text }) => <li key={text} className={`line-${color}`}>{text}</li>)}</ul>
+          </figcaption>
+          <Graph times={times} lines={panel.lines} label={t("session.graph", { title: panel.title, value: panel.legend.map((one) => one.text).join(", ") })} />
         </figure>
       ))}
     </div>
   );
 }
 
-function Totals({ session, newest }: { session: Session; newest: Sample }) {
+const line = (name: string, color: Line["color"], samples: readonly Sample[], value: (one: Sample) => number | null): Line => ({
+  name,
+  color,
+  values: samples.map(value),
+});
+
+function Totals({ session }: { session: Session }) {
   const { t, locale } = useText();
   const figures = session.statistics;
   const items: [string, number][] = [
@@ -136,8 +145,8 @@ function Totals({ session, newest }: { session: Session; newest: Sample }) {
     [t("session.keyframes"), figures.keyframes],
     [t("session.recoveries"), figures.recoveries],
     [t("session.dropped"), figures.dropped_frames],
-    [t("session.lost"), figures.lost_packets],
-    [t("session.recovered"), newest.fec_recovered],
+    [t("session.lost"), session.path.lost_packets],
+    ...(session.plane === "gamestream" ? ([[t("session.recovered"), session.path.recovered_packets]] as [string, number][]) : []),
   ];
   return <Facts items={items.map(([name, value]) => [name, number(value, locale)] as const)} />;
 }
@@ -175,5 +184,6 @@ function BitrateDialog({ session, onClose }: { session: Session; onClose: () => 
 type Translate = ReturnType<typeof useText>["t"];
 const STATES = ["requested", "admitted", "starting", "live", "reconfiguring", "recovering", "lingering", "ended"];
 const stateText = (t: Translate, state: string) => (STATES.includes(state) ? t(`state.${state}` as TextKey) : state);
+const stageColor = (name: string): Line["color"] => (name === "encode" ? 1 : name === "send" ? 2 : 3);
 const stageText = (t: Translate, name: string) =>
   name === "capture" || name === "encode" || name === "send" ? t(`session.stage.${name}`) : name;

@@ -6,7 +6,7 @@ import type { AllSettings, Changed, Setting, Verdict } from "../api/schema";
 import { settingHelp, type TextKey, useText } from "../i18n";
 import { asText, bySection, fromText, isList, same, type Value } from "../lib/settings";
 import { useResource } from "../state/live";
-import { Badge, Button, Card, Empty, Page, Switch, useAction } from "../ui/parts";
+import { Badge, Button, Card, Confirm, Empty, Page, Switch, useAction } from "../ui/parts";
 import { Icon } from "../ui/icons";
 import { toast } from "../ui/toasts";
 
@@ -38,12 +38,12 @@ export function Settings() {
       const changed = await patch<Changed>("/settings", { changes });
       setChanges({});
       all.reload();
-      toast(changed.restart_needed ? t("settings.restart") : t("action.save"));
+      toast(changed.restart_needed ? t("settings.saved") : t("settings.saved_acts"));
     });
   return (
     <Page title={t("settings.title")} lead={all.data && t("settings.file", { file: all.data.file })}>
       {all.error && <p className="banner bad" role="alert"><Icon name="alert" />{all.error}</p>}
-      {settings.some((one) => one.changed) && <p className="banner" role="status"><Icon name="undo" />{t("settings.restart")}</p>}
+      {settings.some((one) => one.changed) && <RestartBanner />}
       {mistakes[""] && <p className="banner bad" role="alert"><Icon name="alert" />{mistakes[""]}</p>}
       <div className="search">
         <Icon name="search" />
@@ -80,12 +80,11 @@ function Row({ setting, wish, error, onChange }: { setting: Setting; wish: Value
   return (
     <div className={wish === undefined ? "setting" : "setting touched"}>
       <div className="grow">
-        <code>{setting.key}</code> {setting.changed && <Badge tone="warn">{t("settings.changed")}</Badge>}
+        <code>{setting.key}</code> {setting.changed ? <Badge tone="warn">{t("settings.changed")}</Badge> : setting.acts_at_once && <Badge tone="good">{t("settings.at_once")}</Badge>}
         <p lang={help.lang}>{help.text}</p>
         <small>
-          {origin} · {t("settings.default", { value: shown(setting.default) })}
+          {origin}{setting.origin_kind !== "default" && ` · ${t("settings.default", { value: shown(setting.default) })}`}
           {setting.minimum !== null && setting.maximum !== null && ` · ${t("settings.range", { low: setting.minimum, high: setting.maximum })}`}
-          {isFixed && ` · ${t("settings.fixed")}`}
         </small>
         {error && <p className="help bad" role="alert" lang="en">{error}</p>}
       </div>
@@ -96,6 +95,33 @@ function Row({ setting, wish, error, onChange }: { setting: Setting; wish: Value
         )}
       </div>
     </div>
+  );
+}
+
+/** What was saved waits for a new start; this is it. */
+function RestartBanner() {
+  const { t } = useText();
+  const { busy, run } = useAction();
+  const [asks, setAsks] = useState(false);
+  const restart = () =>
+    void run(async () => {
+      await post("/host/restart");
+      toast(t("settings.restarting"));
+    });
+  return (
+    <>
+      <p className="banner" role="status">
+        <Icon name="undo" />
+        <span>{t("settings.restart")}</span>
+        <Button disabled={busy} onClick={() => setAsks(true)}>{t("settings.restart_now")}</Button>
+      </p>
+      {asks && (
+        <Confirm
+          title={t("settings.restart_title")} text={t("settings.restart_text")}
+          action={t("settings.restart_now")} onConfirm={restart} onClose={() => setAsks(false)}
+        />
+      )}
+    </>
   );
 }
 
@@ -129,6 +155,6 @@ function Control({ setting, value, onChange, disabled }: { setting: Setting; val
   );
 }
 
-const SECTIONS = ["host", "network", "mgmt", "native", "gamestream", "limits", "display", "audio", "video", "log"];
+const SECTIONS = ["host", "network", "mgmt", "native", "gamestream", "limits", "display", "input", "audio", "video", "log"];
 const sectionTitle = (t: ReturnType<typeof useText>["t"], section: string) =>
   SECTIONS.includes(section) ? t(`settings.section.${section}` as TextKey) : section;
