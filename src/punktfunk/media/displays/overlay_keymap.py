@@ -12,8 +12,8 @@ SPARE_KEYCODES = tuple(code for code in range(208, 255) if code != 225)
 modifiers of the evdev rules end at 207."""
 
 SETTLE_S = 0.2
-"""How long a keycode keeps its character after a tap. X11 programs look a keycode up only when they get to its event, and
-would read a newer binding. People type slower than that through all keycodes; only pasted text has to wait."""
+"""How long a keycode keeps its character after a tap. X11 programs look a keycode up only when they get to its event,
+and would read a newer binding. People type slower than that through all keycodes; only pasted text has to wait."""
 
 _CONTROL_KEYSYMS = {"\b": 0xFF08, "\t": 0xFF09, "\n": 0xFF0D, "\r": 0xFF0D, "\x1b": 0xFF1B, "\x7f": 0xFFFF}
 

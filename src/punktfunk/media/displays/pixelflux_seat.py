@@ -47,8 +47,8 @@ class PixelfluxSeat:
             self._capture.inject_key(code + _XKB_OFFSET, int(pressed))
 
     def text(self, text: str) -> None:
-        """Type characters that the layout need not have; ordered with the keys. Waits, up to 0.2 s for every 46 different
-        characters, when much text comes at once."""
+        """Type characters that the layout need not have; ordered with the keys. Waits, up to 0.2 s for every 46
+        different characters, when much text comes at once."""
         step = self._overlay.capacity
         for start in range(0, len(text), step):
             part = text[start : start + step]
