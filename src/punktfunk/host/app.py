@@ -30,7 +30,7 @@ from punktfunk.host.control_socket import ControlServer
 from punktfunk.host.first_look import show_setup_link
 from punktfunk.host.greeting import greeting
 from punktfunk.host.management import ManagementError, RunningApi, start_management
-from punktfunk.host.native import make_native_plane, native_advert_of
+from punktfunk.host.native import has_kernel_touch, make_native_plane, native_advert_of
 from punktfunk.host.settings import LoadedSettings, Settings
 from punktfunk.input.events import PadKind
 from punktfunk.input.gamepads.catalogue import Node
@@ -159,6 +159,7 @@ class Host:
             user if _is_other(user) else None,
             settings.limits.linger_s,
             PadKind(settings.input.gamepad),
+            kernel_touch=has_kernel_touch(settings),
         )
         self.sessions = SessionManager(surroundings, settings.limits.sessions)
         self._exits.push_async_callback(self.sessions.shutdown)
@@ -217,7 +218,7 @@ class Host:
             apps=settings.apps,
             offer=StreamOffer(
                 codecs=self.video.codecs,
-                features=_pad_features(),
+                features=_features(settings),
                 reference_invalidation=self.video.reference_invalidation,
                 supported=supported,
                 required=required if settings.gamestream.encryption == "required" else Encryption.NONE,
@@ -325,6 +326,8 @@ def _worker_environment(user: UserIdentity, runtime_dir: Path) -> dict[str, str]
     return {**user.environment(str(runtime_dir)), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def _pad_features() -> HostFeatures:
-    """Touchpads and motion of controllers need kernel devices with a report descriptor of their own."""
-    return HostFeatures.CONTROLLER_TOUCH_AND_MOTION if os.access(Node.UHID.value, os.W_OK) else HostFeatures.NONE
+def _features(settings: Settings) -> HostFeatures:
+    """Touchpads and motion of controllers need kernel devices with a report descriptor of their own; touch and pen are
+    offered where they do not just drive the pointer, which clients do as well by themselves."""
+    pads = HostFeatures.CONTROLLER_TOUCH_AND_MOTION if os.access(Node.UHID.value, os.W_OK) else HostFeatures.NONE
+    return pads | HostFeatures.PEN_AND_TOUCH if has_kernel_touch(settings) else pads

@@ -52,6 +52,11 @@ def available_pads(may_open: Callable[[Node], bool], without_driver: Collection[
     return (*plain, *reporting) if may_open(Node.UHID) else plain
 
 
+def has_kernel_touch(settings: Settings) -> bool:
+    """Whether fingers and pens become devices of the kernel: asked for, and possible."""
+    return settings.input.touch == "kernel" and os.access(Node.UINPUT.value, os.W_OK)
+
+
 async def make_native_plane(
     settings: Settings,
     video: VideoFacts,
@@ -69,7 +74,9 @@ async def make_native_plane(
         codecs |= codec if support & video.codecs else VideoCodec.NONE
     caps = HostCaps.GAMEPAD_STATE | HostCaps.AUDIO_RED
     if display_kind != "synthetic":
-        caps |= HostCaps.TEXT_INPUT | HostCaps.PEN
+        caps |= HostCaps.TEXT_INPUT
+    if has_kernel_touch(settings):
+        caps |= HostCaps.PEN
     if clipboard is ClipReason.OK:
         caps |= HostCaps.CLIPBOARD
     percent = native.fec_percentage

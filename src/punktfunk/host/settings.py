@@ -157,7 +157,7 @@ class DisplaySettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InputSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Controllers."""
+    """Controllers, fingers and pens."""
 
     gamepad: Annotated[
         Literal[
@@ -174,6 +174,13 @@ class InputSettings(msgspec.Struct, frozen=True, kw_only=True):
         ],
         Meta(description="What every controller appears as to games. auto: as what the client says that it is."),
     ] = "auto"
+    touch: Annotated[
+        Literal["pointer", "kernel"],
+        Meta(
+            description="What fingers and pens become: gestures of the pointer, or a touchscreen and a tablet of this"
+            " machine, for desktops that read its input devices; the embedded one does not."
+        ),
+    ] = "pointer"
 
 
 class AudioSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -97,7 +97,8 @@ class PenTool(enum.Enum):
 
 class PenMoved(_Event, frozen=True, tag=True):
     """One pen sample. ``pressure`` 0..1 in contact, ``distance`` 0..1 hovering, ``tilt`` 0..90 degrees from vertical,
-    ``rotation`` 0..360 degrees, ``buttons`` bits 1 primary, 2 secondary, 4 tertiary."""
+    ``rotation`` 0..360 degrees clockwise from the top, where the tilted end points, ``roll`` 0..360 degrees around the
+    pen's own axis, ``buttons`` bits 1 primary, 2 secondary, 4 tertiary."""
 
     phase: ContactPhase
     tool: PenTool
@@ -108,6 +109,7 @@ class PenMoved(_Event, frozen=True, tag=True):
     tilt: int | None = None
     rotation: int | None = None
     buttons: int = 0
+    roll: int | None = None
 
 
 class PadKind(enum.Enum):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 from punktfunk.input.events import (
@@ -17,6 +19,7 @@ from punktfunk.input.events import (
     Touched,
 )
 from punktfunk.input.keyboard import Keyboard, KeySeat, LayoutFacts
+from punktfunk.input.touch_pointer import TouchPointer
 
 MAX_HELD_BUTTONS = 8
 SCROLL_UNITS_PER_NOTCH = 120
@@ -63,15 +66,17 @@ class HasSeat(Protocol):
 class SeatInjector:
     """Neutral events into a seat with keyboard and mouse.
 
-    Touch and pen drive the mouse: the first finger or the tip is the left button, further fingers are ignored, the
-    pen's buttons are right and middle. Pad events are not for a seat and are dropped.
+    Touch and pen drive the mouse: fingers by gestures (`TouchPointer`), the pen's tip is the left button, its buttons
+    are right and middle. Pad events are not for a seat and are dropped.
     """
 
-    def __init__(self, seat: Seat, layout: LayoutFacts | None = None) -> None:
+    def __init__(
+        self, seat: Seat, layout: LayoutFacts | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._seat = seat
         self._keyboard = Keyboard(seat, layout)
         self._buttons: set[int] = set()
-        self._finger: int | None = None
+        self._touch = TouchPointer(self, clock)
 
     def inject(self, event: InputEvent) -> None:
         """Inject one event."""
@@ -83,13 +88,13 @@ class SeatInjector:
             case PointerMoved(dx=dx, dy=dy):
                 self._seat.move_by(dx, dy)
             case PointerPlaced(x=x, y=y):
-                self._place(x, y)
+                self.place(x, y)
             case ButtonChanged(code=code, pressed=pressed):
-                self._button(code, pressed)
+                self.press(code, pressed)
             case Scrolled(horizontal=right, vertical=up):
-                self._seat.scroll(right / SCROLL_UNITS_PER_NOTCH, -up / SCROLL_UNITS_PER_NOTCH)
+                self.scroll(right / SCROLL_UNITS_PER_NOTCH, -up / SCROLL_UNITS_PER_NOTCH)
             case Touched():
-                self._touch(event)
+                self._touch.change(event)
             case PenMoved():
                 self._pen(event)
             case _:
@@ -101,57 +106,43 @@ class SeatInjector:
 
     def release_all(self) -> None:
         """Release every key and button that is held."""
-        self._finger = None
+        self._touch.cancel()
         self._keyboard.release_all()
         for code in sorted(self._buttons):
             self._seat.button(code, False)
         self._buttons.clear()
 
-    def _button(self, code: int, pressed: bool) -> None:
+    def size(self) -> tuple[int, int]:
+        """Pixels of the picture."""
+        return self._seat.size()
+
+    def scroll(self, right_notches: float, down_notches: float) -> None:
+        """Turn the wheels."""
+        self._seat.scroll(right_notches, down_notches)
+
+    def press(self, code: int, pressed: bool) -> None:
+        """A mouse button; repeats and buttons that no mouse has are dropped."""
         if code not in _BUTTONS or pressed == (code in self._buttons):
             return
         (self._buttons.add if pressed else self._buttons.discard)(code)
         self._seat.button(code, pressed)
 
-    def _place(self, x: float, y: float) -> None:
+    def place(self, x: float, y: float) -> None:
+        """The pointer, as fractions of the picture."""
         width, height = self._seat.size()
         self._seat.move_to(min(max(x, 0.0) * width, width - 1), min(max(y, 0.0) * height, height - 1))
-
-    def _touch(self, event: Touched) -> None:
-        match event.phase:
-            case ContactPhase.CANCEL_ALL:
-                self._lift()
-            case ContactPhase.DOWN if self._finger is None:
-                self._finger = event.pointer_id
-                self._place(event.x, event.y)
-                self._button(_BTN_LEFT, True)
-            case ContactPhase.MOVE if self._finger == event.pointer_id:
-                self._place(event.x, event.y)
-            case ContactPhase.HOVER if self._finger is None:
-                self._place(event.x, event.y)
-            case ContactPhase.UP if self._finger == event.pointer_id:
-                self._place(event.x, event.y)
-                self._lift()
-            case ContactPhase.CANCEL if self._finger == event.pointer_id:
-                self._lift()
-            case _:
-                pass
-
-    def _lift(self) -> None:
-        self._finger = None
-        self._button(_BTN_LEFT, False)
 
     def _pen(self, event: PenMoved) -> None:
         if event.phase in (ContactPhase.CANCEL, ContactPhase.CANCEL_ALL, ContactPhase.LEAVE):
             for code in (_BTN_LEFT, _BTN_RIGHT, _BTN_MIDDLE):
-                self._button(code, False)
+                self.press(code, False)
             return
         if event.phase is not ContactPhase.BUTTONS:
-            self._place(event.x, event.y)
+            self.place(event.x, event.y)
         for bit, code in _PEN_BUTTONS:
-            self._button(code, bool(event.buttons & bit))
+            self.press(code, bool(event.buttons & bit))
         if event.phase in (ContactPhase.DOWN, ContactPhase.UP):
-            self._button(_BTN_LEFT, event.phase is ContactPhase.DOWN)
+            self.press(_BTN_LEFT, event.phase is ContactPhase.DOWN)
 
 
 class DeafInjector:

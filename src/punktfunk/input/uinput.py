@@ -38,6 +38,7 @@ _DEV_DESTROY = _ioctl_number(0, 2, 0)
 _DEV_SETUP = _ioctl_number(_WRITE, 3, _ID_AND_NAME.size)
 _ABS_SETUP = _ioctl_number(_WRITE, 4, _ABS.size)
 _SET_EVBIT, _SET_KEYBIT, _SET_FFBIT = (_ioctl_number(_WRITE, number, 4) for number in (100, 101, 107))
+_SET_PROPBIT = _ioctl_number(_WRITE, 110, 4)
 _SET_PHYS = _ioctl_number(_WRITE, 108, struct.calcsize("P"))
 _BEGIN_FF_UPLOAD = _ioctl_number(_READ | _WRITE, 200, _UPLOAD_BYTES)
 _END_FF_UPLOAD = _ioctl_number(_WRITE, 201, _UPLOAD_BYTES)
@@ -70,6 +71,8 @@ class DeviceDescription:
     max_effects: int = 0
     bus: int = 0x03
     phys: str = ""
+    properties: tuple[int, ...] = ()
+    """INPUT_PROP_*, which tell a touchscreen from a touchpad."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,8 @@ def create(fd: int, device: DeviceDescription) -> None:
         raise ValueError(f"{device.name!r} is longer than {MAX_NAME_BYTES} bytes")
     _set_bits(fd, _SET_KEYBIT, EV_KEY, device.keys)
     _set_bits(fd, _SET_FFBIT, EV_FF, device.effects)
+    for number in device.properties:
+        fcntl.ioctl(fd, _SET_PROPBIT, number)
     if device.axes:
         fcntl.ioctl(fd, _SET_EVBIT, EV_ABS)
     for code, axis in device.axes.items():

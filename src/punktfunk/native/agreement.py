@@ -84,7 +84,7 @@ def agree(negotiated: Welcome, hello: Hello, access: Access, facts: SessionFacts
         bound(negotiated, facts.data_port, shards.shard_bytes),
         fec_scheme=facts.fec_scheme,
         max_data_shards=GF8_DATA_SHARDS if gf8 else GF16_DATA_SHARDS,
-        host_caps2=_host_caps2(hello),
+        host_caps2=_host_caps2(hello, touch=HostCaps.PEN in negotiated.host_caps),
         frames=facts.frames,
     )
     mode = Mode(welcome.width, welcome.height, welcome.refresh_hz)
@@ -142,8 +142,9 @@ def _transport(welcome: Welcome, hello: Hello, facts: SessionFacts) -> NativeTra
     )
 
 
-def _host_caps2(hello: Hello) -> HostCaps2:
+def _host_caps2(hello: Hello, *, touch: bool) -> HostCaps2:
     """Late bits, only toward a late client: to an older one the old wire is kept byte for byte (§4.7)."""
     if ClientCaps.EXT not in hello.client_caps:
         return HostCaps2.NONE
-    return HostCaps2.TOUCH | HostCaps2.SCROLL | HostCaps2.INPUT_EDGES
+    always = HostCaps2.SCROLL | HostCaps2.INPUT_EDGES
+    return always | HostCaps2.TOUCH if touch else always

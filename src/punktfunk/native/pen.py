@@ -68,6 +68,7 @@ class Pen:
             tilt=None if s.tilt == r.UNKNOWN_U8 else min(90, s.tilt),
             rotation=None if s.azimuth == r.UNKNOWN_U16 else s.azimuth % 360,
             buttons=buttons,
+            roll=None if s.roll == r.UNKNOWN_U16 else s.roll % 360,
         )
         self._last = event if touching or in_range else None
         return event

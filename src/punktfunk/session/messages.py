@@ -34,6 +34,8 @@ class Configure(_Message, frozen=True, tag=True):
     transport: bytes
     user: tuple[str, int, int] | None = None
     gamepad: PadKind = PadKind.AUTO
+    kernel_touch: bool = False
+    """Fingers and pen become devices of the kernel instead of driving the pointer."""
 
 
 class Endpoint(msgspec.Struct, frozen=True):

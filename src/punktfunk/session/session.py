@@ -58,6 +58,7 @@ class Surroundings:
     user: UserIdentity | None
     linger_s: float = 0.0
     gamepad: PadKind = PadKind.AUTO
+    kernel_touch: bool = False
 
 
 def _named_in_logs(
@@ -267,7 +268,8 @@ class Session:
             assert self._desktop is not None
             await self._desktop.set_mode(self.mode)
             audio = self._sound.target if self._sound is not None else None
-            return Targets(self._desktop.target, audio, self.around.user, self.around.gamepad)
+            around = self.around
+            return Targets(self._desktop.target, audio, around.user, around.gamepad, around.kernel_touch)
         except (DesktopError, OSError) as error:
             raise StreamError(str(error)) from error
 

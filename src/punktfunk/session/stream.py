@@ -53,12 +53,14 @@ class StreamSpec:
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """What a worker captures, and as whom; ``gamepad`` is what every controller becomes, unless AUTO."""
+    """What a worker captures, and as whom; ``gamepad`` is what every controller becomes, unless AUTO; ``kernel_touch``
+    makes devices of fingers and pen."""
 
     display: DisplayTarget
     audio: AudioTarget | None
     user: UserIdentity | None
     gamepad: PadKind = PadKind.AUTO
+    kernel_touch: bool = False
 
 
 class Stream:
@@ -255,6 +257,7 @@ class Stream:
             self._spec.transport,
             (user.name, user.uid, user.gid) if user is not None else None,
             targets.gamepad,
+            targets.kernel_touch,
         )
         fds = (self._numbers, *(sock.fileno() for sock in self._spec.sockets))
         if not worker.send(message, fds):

@@ -24,10 +24,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from punktfunk.input.events import Feedback, InputEvent, PadEvent, PadKind
+from punktfunk.input.events import Feedback, InputEvent, PadEvent, PadKind, PenMoved, Touched
 from punktfunk.input.gamepads.catalogue import Node
 from punktfunk.input.gamepads.drivers import kinds_without_driver
 from punktfunk.input.injector import Injector, open_injector
+from punktfunk.input.kernel_touch import KernelTouch
 from punktfunk.input.keyboard import LayoutFacts
 from punktfunk.input.pad_hub import PadHub, open_node
 from punktfunk.input.xkb import KeyboardLayout, LayoutError
@@ -125,6 +126,7 @@ class Worker:
         self._session_id = ""
         self._pad_setting = PadKind.AUTO
         self._pads: PadHub | None = None
+        self._touch: KernelTouch | None = None
         self._waiting: deque[tuple[m.ToWorker, tuple[int, ...]]] = deque()
         self._path: VideoPath | None = None
         self._video: VideoSender | None = None
@@ -164,8 +166,9 @@ class Worker:
                 for event in events:
                     self._inject(event)
             case m.ReleaseInput():
-                if self._injector is not None:
-                    self._injector.release_all()
+                for held in (self._injector, self._touch):
+                    if held is not None:
+                        held.release_all()
                 if self._pads is not None:
                     self._pads.let_go()
             case m.SetVideoEndpoint(endpoint=endpoint):
@@ -194,6 +197,14 @@ class Worker:
                     self._link.send(m.Started(info.encoder, info.why, info.mode))
 
     def _inject(self, event: InputEvent) -> None:
+        if isinstance(event, Touched | PenMoved) and self._touch is not None:
+            try:
+                self._touch.inject(event)
+                return
+            except OSError as error:
+                log.warning("no kernel touch (%s): fingers and pen drive the pointer", error.strerror or error)
+                self._touch.close()
+                self._touch = None
         if not isinstance(event, PadEvent):
             if self._injector is not None:
                 self._injector.inject(event)
@@ -228,6 +239,7 @@ class Worker:
             raise LinkError(f"cannot be configured with version {c.version} and {len(fds)} descriptors")
         _drop_privileges(c.user)
         self._session_id, self._pad_setting = c.session_id, c.gamepad
+        self._touch = KernelTouch(self._open_node, c.session_id) if c.kernel_touch else None
         numbers = memoryview(mmap.mmap(fds[0], NUMBERS_BYTES))
         os.close(fds[0])
         sockets = tuple(socket.socket(fileno=fd) for fd in fds[1:])
@@ -310,6 +322,7 @@ class Worker:
         for close in (
             self._injector and self._injector.release_all,
             self._pads and self._pads.close,
+            self._touch and self._touch.close,
             self._audio and self._audio.stop,
             self._source and self._source.stop,
         ):

@@ -34,6 +34,7 @@ export const settingsDe: Readonly<Record<string, string>> = {
   "display.user": "Konto, unter dem Desktops laufen, wenn der Host als root läuft. Leer: punktfunk-desktop.",
   "display.wallpaper": "Bild hinter dem eingebauten Desktop. Leer: das eingebaute.",
   "display.keyboard_layout": "XKB-Belegung der Tastaturen in den Sitzungen, etwa de, us(intl) oder, zum Umschalten, us,ru.",
+  "input.touch": "Was aus Fingern und Stiften wird: Gesten des Zeigers, oder ein Touchscreen und ein Tablett dieser Maschine, für Desktops, die deren Eingabegeräte lesen; der eingebettete tut das nicht.",
   "display.keyboard_options": "XKB-Optionen, etwa grp:alt_shift_toggle zum Umschalten zwischen zwei Belegungen, oder compose:menu.",
   "audio.mode": "auto benutzt deinen laufenden Soundserver und startet sonst einen eigenen.",
   "video.codecs": "Angebotene Codecs, bester zuerst. Leer: was der Encoder in Echtzeit schafft.",
