@@ -1,4 +1,4 @@
-"""Mouse, wheels, fingers and pen in the embedded desktop, as a game with a grabbed pointer and a plain window see it."""
+"""Mouse, wheels, fingers and pen in the embedded desktop, as a game that locks the pointer and a plain window do."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Window:
             await asyncio.sleep(0.05)
 
     async def after(self, *events: InputEvent, pause_s: float = 0.02) -> list[list[Any]]:
-        """What it says to these events."""
+        """What it says to these events, once it is quiet again."""
         before = len(self.said())
         for event in events:
             self._desktop.injector.inject(event)
@@ -105,6 +105,7 @@ async def test_pointer_wheels_and_fingers(patch: pytest.MonkeyPatch) -> None:
     async with embedded("sleep 1000", MODE, patch) as desktop:
         async with window(desktop, "lock") as game:
             await game.says("locked")
+            await game.after()
             steps = [(5, 0), (0, -7), (100, 50), (-300, 3), (1, 1)]
             said = await game.after(*(PointerMoved(*step) for step in steps))
             assert only("relative", said) == [[float(x), float(y)] for x, y in steps]
