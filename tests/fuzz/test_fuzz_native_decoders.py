@@ -81,7 +81,7 @@ def test_decoders_return_a_value_or_one_error(name: str) -> None:
         if not is_unknown(value):
             assert decode(encode(value)) == value
             values += 1
-    assert values > 20
+    assert values > ROUNDS // 100  # what decodes is rare, and never none
 
 
 def test_framing_of_any_split_and_any_limit() -> None:
