@@ -1,4 +1,4 @@
-"""GF(2^16) parity comes from a native library or, where it is not built for this Python, from numpy: both are tested."""
+"""GF(2^16) parity comes from a native library or, where Python has no build of it, from numpy: both are tested."""
 
 from __future__ import annotations
 

@@ -4,8 +4,8 @@
 
 Rows: 720p60, 1080p60 20 Mbit/s, and two 720p60 sessions at once. ``added`` is capture to last packet less the
 encoder's own time, as the worker measures it over its last 1024 frames. CPU is in parts of one core; the client's own
-work and the terminal that draws are left out. ``wait`` (capture to the encoder's start) and ``send`` (the encoder's end to
-the last packet) are the parts of ``added``.
+work and the terminal that draws are left out. ``wait`` (capture to the encoder's start) and ``send`` (the encoder's end
+to the last packet) are the parts of ``added``.
 """
 
 from __future__ import annotations
@@ -159,8 +159,8 @@ async def main() -> None:
         print(f"punktfunk-host {__version__}, Python {platform.python_version()}, {platform.machine()}, ", end="")
         print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; serve to ready {ready_ms:.0f} ms")
         print(
-            "session              fps   first   enc p50  p99  wait p50  p99  send p50  p99 added p50  p99  stall  CPU %:"
-            " worker  sway     sound     supervisor  RSS MiB: workers (spare too), supervisor"
+            "session              fps   first   enc p50  p99  wait p50  p99  send p50  p99 added p50  p99  stall"
+            "  CPU %: worker  sway     sound     supervisor  RSS MiB: workers (spare too), supervisor"
         )
         try:
             for name, cases in CASES.items():

@@ -48,7 +48,7 @@ def test_the_machines_service_is_nobody_special() -> None:
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
 def test_systemd_finds_nothing_to_say(unit: Path, tmp_path: Path) -> None:
     copy = tmp_path / "punktfunk-host.service"
-    # systemd-analyze looks whether the program and the account are there; the files name where an administrator puts them.
+    # systemd-analyze looks whether program and account are there; the files name where an administrator puts them.
     text = re.sub(r"/opt/punktfunk-host/\S+ serve \S+", "/bin/true", unit.read_text())
     text = re.sub(
         r"(?m)^WorkingDirectory=.*$", "WorkingDirectory=/", re.sub(r"(?m)^(User|Group)=.*$", r"\1=daemon", text)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.leopard import both_leopards
 import spake2
+from tests.leopard import both_leopards
 from tests.wire.native_table import CONTROL, FROM_CLIENT, FROM_HOST, HELLOS, STARTS, VECTORS, WELCOMES
 
 from punktfunk.native.numbers import VideoNumbers

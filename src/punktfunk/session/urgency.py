@@ -1,4 +1,4 @@
-"""What a worker does so that its frames do not wait: for other programs, for another thread, for the garbage collector."""
+"""What a worker does so that its frames do not wait: for other programs, other threads, the garbage collector."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def go_before_others() -> None:
     """
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
-    # Where the kernel groups processes by session, niceness counts within a group only, and the group has one of its own.
+    # Where the kernel groups processes by session, niceness counts within a group only; the group has one of its own.
     with contextlib.suppress(OSError):
         _AUTOGROUP.write_text(str(NICENESS))
 
