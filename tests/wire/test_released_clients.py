@@ -11,10 +11,12 @@ import pytest
 
 from punktfunk.wire.punktfunk1.audio import MicrophoneFrame
 from punktfunk.wire.punktfunk1.caps import ClientCaps, VideoCaps
+from punktfunk.wire.punktfunk1.control import decode_control
 from punktfunk.wire.punktfunk1.datagrams import decode_from_client
 from punktfunk.wire.punktfunk1.enums import Compositor, Gamepad, VideoCodec
 from punktfunk.wire.punktfunk1.hello import Hello, decode_hello, encode_hello
 from punktfunk.wire.punktfunk1.input_event import InputEvent, InputKind, PadAxis
+from punktfunk.wire.punktfunk1.messages import PairRequest
 from punktfunk.wire.punktfunk1.rich_input import Motion, Touchpad
 from punktfunk.wire.punktfunk1.welcome import decode_start
 
@@ -59,6 +61,32 @@ HELLOS = {
             max_shard_payload=9152,
         ),
     ),
+    "punktfunk-session 0.31.0 with a software decoder": (
+        "504b46310200000080070000380400001e00000000000000000002766d0a32303830363131373239bb0201000cc023",
+        Hello(
+            width=1920,
+            height=1080,
+            refresh_hz=30,
+            name="vm",
+            launch_id="2080611729",
+            video_caps=VideoCaps(0xBB),
+            video_codecs=VideoCodec.H264,
+            client_caps=ClientCaps.AUDIO_RED | ClientCaps.PAD_AUDIO,
+            max_shard_payload=9152,
+        ),
+    ),
+    "punktfunk speed-test 0.31.0, which decodes nothing": (
+        "504b46310200000000050000d00200003c00000000000000000002766d003802000004c023",
+        Hello(
+            width=1280,
+            height=720,
+            refresh_hz=60,
+            name="vm",
+            video_caps=VideoCaps.HOST_TIMING | VideoCaps.PROBE_SEQ | VideoCaps.STREAMED_AU,
+            client_caps=ClientCaps.AUDIO_RED,
+            max_shard_payload=9152,
+        ),
+    ),
 }
 
 DATAGRAMS = [
@@ -89,6 +117,13 @@ def test_input(raw: str, value: object) -> None:
 
 def test_start() -> None:
     assert decode_start(bytes.fromhex("504b46311d8e")).udp_port == 36_381
+
+
+def test_pairing() -> None:
+    """The name and the client's share of the ceremony by PIN, by 0.31.0; 0.7.0 sends the same form."""
+    share = "41b4b359286ca5f266b187631d918db6a7100b2968934488ec58d38a0a1e1730fd"
+    request = decode_control(bytes.fromhex(f"504b4663100546c3bc6e662100{share}"))
+    assert request == PairRequest("Fünf", bytes.fromhex(share))
 
 
 def test_microphone() -> None:
