@@ -49,6 +49,7 @@ from punktfunk.session.runtime_dirs import RuntimeDir, RuntimeDirError
 from punktfunk.session.session import Surroundings
 from punktfunk.session.sound import SessionSound, remove_stale_sinks
 from punktfunk.session.sound_server import SoundError, SoundMode, SoundServer, open_sound_server
+from punktfunk.session.urgency import go_before_others
 from punktfunk.session.worker_process import WorkerPool
 from punktfunk.trust.errors import TrustError
 from punktfunk.trust.identity import load_gamestream_identity, load_unique_id
@@ -301,6 +302,7 @@ class Host:
 
 def run(loaded: LoadedSettings, make: Callable[[LoadedSettings], Host] = Host) -> int:
     """Run the host until it is stopped; the exit status, or RESTART. Raises what ``cli.serve`` explains."""
+    go_before_others()
     try:
         return asyncio.run(make(loaded).run())
     except (DesktopError, IdentityError, ManagementError, RuntimeDirError, TrustError) as error:

@@ -167,6 +167,10 @@ class Reaper:
             if spec["cgroup"]:
                 with contextlib.suppress(OSError):
                     _write(f"{spec['cgroup']}/cgroup.procs", "0")
+            with contextlib.suppress(OSError):
+                if os.getpriority(os.PRIO_PROCESS, 0) < 0:
+                    # The host goes before ordinary programs; what runs in a desktop is one.
+                    os.setpriority(os.PRIO_PROCESS, 0, 0)
             if spec["realtime"]:
                 # Only root may; for anybody else it is as if nothing had been asked.
                 with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""What a worker does so that its frames do not wait: for other programs, other threads, the garbage collector."""
+"""So that frames and keys do not wait: for other programs, other threads, the garbage collector."""
 
 from __future__ import annotations
 
@@ -19,13 +19,17 @@ _AUTOGROUP = Path("/proc/self/autogroup")
 def go_before_others() -> None:
     """Take precedence over ordinary programs, as far as this user may (root, or ``LimitNICE=`` of a service).
 
-    Threads inherit it from the one that makes them, so that this has to be called before there are any.
+    Threads inherit it from the one that makes them, so that this has to be called before there are any. A niceness that
+    somebody chose is left alone.
     """
     with contextlib.suppress(OSError):
+        if os.getpriority(os.PRIO_PROCESS, 0) not in (0, NICENESS):
+            return
         os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
-    # Where the kernel groups processes by session, niceness counts within a group only; the group has one of its own.
-    with contextlib.suppress(OSError):
-        _AUTOGROUP.write_text(str(NICENESS))
+        # Where the kernel groups processes by session, niceness counts within a group only; the group has one of its
+        # own. The group of a terminal is not ours alone.
+        if os.getsid(0) == os.getpid():
+            _AUTOGROUP.write_text(str(NICENESS))
 
 
 def settle_interpreter() -> None:
