@@ -88,7 +88,7 @@ class Stream:
         shard_bytes = shard_bytes_for_mtu(self.case.network.mtu or 1500, ipv6=False)
         self.path = ImpairedPath(self.case.network, seed=self.case.name)
         self.packetizer = VideoPacketizer(KEY, Geometry(shard_bytes), VideoNumbers())
-        self.policy, self.fec = RecoveryPolicy(), AdaptiveFec()
+        self.policy, self.fec = RecoveryPolicy(), AdaptiveFec(bitrate_kbps=START_KBPS)
         self.receiver, self.recovery = VideoReceiver(KEY, Limits()), LossRecovery(0.0)
         self.window = LossWindow(self.receiver.reassembler.statistics, 0.0)
         self.order = InOrder()
@@ -171,6 +171,7 @@ class Stream:
 
         def apply() -> None:
             self.kbps = kbps
+            self.fec.bitrate_asked(kbps)
             controller.bitrate_changed(kbps, self.now)
 
         self.later(apply)

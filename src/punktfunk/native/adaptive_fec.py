@@ -13,7 +13,8 @@ MAX_PERCENT = 50
 _MARGIN_TENTHS = 14
 _PPM_PER_PERCENT = 10_000
 STEADY_REPORTS = 3
-"""Loss that so many reports in a row tell of goes on; bursts, which no parity outlasts, are between quiet reports."""
+"""Loss is expected to go on while none of the last so many reports, or of those since the bitrate fell, was without:
+bursts, which no parity outlasts, are between quiet ones."""
 _UNSEEN_PERCENT = 130
 """A client tells of lost data and not of lost parity (§6.2), and the least of some reports is below their mean."""
 
@@ -28,12 +29,14 @@ class Protection:
 
 
 class AdaptiveFec:
-    """Rises at once, falls by one point a report. ``pinned`` (0-90) switches adaptation off."""
+    """Rises at once, falls by one point a report. ``pinned`` (0-90) switches adaptation off. ``bitrate_kbps`` is the
+    rate of the video at the beginning."""
 
-    def __init__(self, pinned: int | None = None) -> None:
+    def __init__(self, pinned: int | None = None, bitrate_kbps: int = 0) -> None:
         self._pinned = pinned is not None
         self.percent = START_PERCENT if pinned is None else max(0, min(MAX_FEC_PERCENT, pinned))
-        self._reports: deque[int] = deque((0,) * STEADY_REPORTS, STEADY_REPORTS)
+        self._bitrate_kbps = bitrate_kbps
+        self._reports: deque[int] = deque(maxlen=STEADY_REPORTS)
         self.loss_ppm = 0
         """The loss that is expected."""
 
@@ -51,3 +54,13 @@ class AdaptiveFec:
             self._reports.append(loss_ppm)
             self.loss_ppm = min(min(self._reports) * _UNSEEN_PERCENT // 100, 1_000_000)
         return self.percent
+
+    def bitrate_asked(self, kbps: int) -> None:
+        """The client wants another rate. A lower one means that it takes its losses for a queue that overflows: then
+        parity on top of the video would keep the queue full, and the losses with it."""
+        if kbps < self._bitrate_kbps:
+            self._reports.clear()
+            self.loss_ppm = 0
+            if not self._pinned:
+                self.percent = min(self.percent, START_PERCENT)
+        self._bitrate_kbps = kbps

@@ -91,7 +91,7 @@ def agree(negotiated: Welcome, hello: Hello, access: Access, facts: SessionFacts
     parts = SessionParts(
         access=access,
         modes=ModeSwitch(mode, welcome.codec),
-        fec=AdaptiveFec(facts.pinned_fec),
+        fec=AdaptiveFec(facts.pinned_fec, welcome.bitrate_kbps),
         recovery=RecoveryPolicy(can_invalidate=facts.reference_invalidation),
         shards=shards,
         probes=ProbeGate(allowed=VideoCaps.PROBE_SEQ in hello.video_caps),

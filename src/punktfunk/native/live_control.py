@@ -78,7 +78,12 @@ class LiveControl:
         return [ev.LossReported(min(message.loss_ppm, 1_000_000)), *changed]
 
     def _bitrate(self, message: m.SetBitrate, now: float) -> list[Outcome]:
-        return [ev.BitrateRequested(clamp_bitrate(message.kbps, default_kbps=self._parts.default_bitrate_kbps))]
+        kbps = clamp_bitrate(message.kbps, default_kbps=self._parts.default_bitrate_kbps)
+        fec = self._parts.fec
+        before = fec.protection
+        fec.bitrate_asked(kbps)
+        changed = [ev.FecChanged(fec.protection)] if fec.protection != before else []
+        return [ev.BitrateRequested(kbps), *changed]
 
     def _shard_ack(self, message: m.ShardPayloadAck, now: float) -> list[Outcome]:
         shards = self._parts.shards

@@ -10,15 +10,17 @@ from punktfunk.wire.punktfunk1.video import MAX_FEC_PERCENT, recovery_shards
 LOST_BLOCKS = 0.0005
 """The share of blocks that may stay beyond repair: of 60 frames a second, one in half a minute."""
 
-MAX_PERCENT = 50
-SMALL_BLOCK_SHARDS = 12
-"""Recovery shards that a small block may have beyond ``MAX_PERCENT``: four of five packets may well get lost."""
+MAX_PERCENT = 40
+"""What 10 % of loss takes in frames of a dozen packets. More on top of the video keeps a narrow path full."""
+SMALL_BLOCK_SHARDS = 2
+"""So many recovery shards a small block may have beyond ``MAX_PERCENT``."""
 
 _QUANTILE = 3.29
 """Standard deviations that ``LOST_BLOCKS`` lies above the mean."""
 _EXACT_SHARDS = 400
 _STEP_PPM = 2_500
-_MAX_LOSS_PPM = 400_000
+_MAX_LOSS_PPM = 130_000
+"""More is a queue that overflows, which parity only makes worse: the client has to lower the bitrate."""
 
 
 def needed(data_shards: int, loss_ppm: int) -> int:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from punktfunk.client.abr import BitrateController
 from punktfunk.client.abr_signals import WINDOW_S, Window
+from punktfunk.native import parity
 from punktfunk.native.adaptive_fec import AdaptiveFec
+from punktfunk.wire.punktfunk1.video import recovery_shards
 
 STEP_S = 1 / 60
 PACKET_BYTES = 1500
+SHARD_BYTES = 1408
 HEADERS = 1500 / 1408
 
 
@@ -41,7 +45,7 @@ class Flow:
     scenario: Scenario
     starts_at: float
     controller: BitrateController = field(init=False)
-    fec: AdaptiveFec = field(default_factory=AdaptiveFec)
+    fec: AdaptiveFec = field(init=False)
     rate_kbps: float = field(init=False)
     pending: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
     probe_until: float = -1.0
@@ -60,6 +64,7 @@ class Flow:
 
     def __post_init__(self) -> None:
         self.controller = BitrateController(self.scenario.start_kbps, self.starts_at)
+        self.fec = AdaptiveFec(bitrate_kbps=self.scenario.start_kbps)
         self.rate_kbps = self.scenario.start_kbps
         self.window_end = self.starts_at + WINDOW_S
 
@@ -67,7 +72,14 @@ class Flow:
         """Bytes of this step on the wire."""
         if now < self.probe_until:
             return 2_000_000 * 125 * STEP_S
-        return self.rate_kbps * self.scenario.content(now) * 125 * STEP_S * HEADERS * (1 + self.fec.percent / 100)
+        return self.rate_kbps * self.scenario.content(now) * 125 * STEP_S * HEADERS * (1 + self.parity)
+
+    @property
+    def parity(self) -> float:
+        """Recovery shards per data shard of a frame."""
+        shards = math.ceil(self.rate_kbps * 125 * STEP_S / SHARD_BYTES)
+        ruled = recovery_shards(shards, self.fec.percent)
+        return max(ruled, parity.needed(shards, self.fec.loss_ppm)) / shards
 
     def arrived(self, now: float, offered: float, carried: float, delay_ms: float) -> None:
         """What became of this step's bytes."""
@@ -86,7 +98,7 @@ class Flow:
             self.delivered += size
             self.delays.append(delay)
             self._ask(self.controller.frame(delay, int(size), now), now)
-        if offered and lost / offered > self.fec.percent / (100 + self.fec.percent) and lost > PACKET_BYTES / 2:
+        if offered and lost / offered > self.parity / (1 + self.parity) and lost > PACKET_BYTES / 2:
             self.dropped += 1
             self.frames_dropped += 1
 
@@ -118,7 +130,7 @@ class Flow:
         self.window_end = now + WINDOW_S
         if not self.discard and self.sent and self.delays:
             ppm = int(1_000_000 * self.lost / self.sent)
-            fec_percent = self.fec.percent
+            fec_percent = 100 * self.parity
             self.fec.report(ppm + (50_000 if self.dropped else 0))
             decode = 3.0 + (40.0 if self.rate_kbps > self.scenario.decode_limit_kbps else 0.0)
             window = Window(
@@ -141,6 +153,7 @@ class Flow:
 
     def _apply(self, kbps: int, now: float) -> None:
         self.rate_kbps = kbps
+        self.fec.bitrate_asked(kbps)
         self.controller.bitrate_changed(kbps, now)
 
 

@@ -56,6 +56,14 @@ def test_a_gigabit_is_reached_in_seven_seconds() -> None:
     assert outcome.settle_s <= 7
 
 
+@pytest.mark.parametrize("scenario", [s for s in SCENARIOS if s.flows > 1], ids=lambda s: s.name)
+def test_two_flows_fill_a_path_and_neither_starves(scenario: Scenario) -> None:
+    outcome = run(scenario)
+    assert outcome.final_share >= 0.9
+    assert min(outcome.final_kbps) >= 0.2 * scenario.capacity(0)
+    assert outcome.swing <= 0.4
+
+
 def window(kbps: float, **values: Any) -> Window:
     return Window(**{"loss_ppm": 0, "dropped_frames": 0, "delay_ms": 5.0, "wire_kbps": kbps * 1.065, **values})
 

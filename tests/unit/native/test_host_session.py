@@ -202,7 +202,7 @@ def test_bitrate_is_clamped(asked: int, granted: int) -> None:
 
 def test_loss_reports_steer_fec() -> None:
     session = live()
-    assert tell(session, m.LossReport(80_000)) == [ev.LossReported(80_000), ev.FecChanged(Protection(13))]
+    assert tell(session, m.LossReport(80_000)) == [ev.LossReported(80_000), ev.FecChanged(Protection(13, 104_000))]
     assert tell(session, m.LossReport(0)) == [ev.LossReported(0), ev.FecChanged(Protection(12))]
     assert tell(session, m.LossReport(2**32 - 1)) == [ev.LossReported(1_000_000), ev.FecChanged(Protection(50))]
 
