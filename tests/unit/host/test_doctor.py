@@ -6,8 +6,9 @@ import pytest
 
 from punktfunk.host.doctor import Check, Context, Status, make_context, ok, run_checks, standard_checks
 from punktfunk.host.doctor.child import run_program, run_python
-from punktfunk.host.doctor.machine import Encoders, judge_encoders, judge_memory
-from punktfunk.host.settings import Settings, VideoSettings
+from punktfunk.host.doctor.machine import Encoders, judge_encoders, judge_injector, judge_memory
+from punktfunk.host.doctor.software import keyboard_layout
+from punktfunk.host.settings import DisplaySettings, InputSettings, Settings, VideoSettings
 from punktfunk.session.shared_memory import SharedMemory
 
 X264 = {"h264": "x264"}
@@ -125,3 +126,38 @@ def test_wrong_settings_are_kept_for_their_check(tmp_path):
     context = make_context({"HOME": str(tmp_path)}, file)
     assert context.mistakes.startswith(f"{file}:2: log.level")
     assert context.settings == Settings()
+
+
+@pytest.mark.parametrize(
+    ("touch", "uinput", "status", "words"),
+    [
+        ("pointer", "does not exist", Status.OK, "drive the pointer (input.touch)"),
+        ("kernel", "", Status.OK, "become a touchscreen and a tablet"),
+        ("kernel", "may not be opened by you", Status.WARN, "because /dev/uinput may not be opened by you"),
+    ],
+)
+def test_how_input_gets_into_a_session(touch, uinput, status, words):
+    outcome = judge_injector(context_with(input=InputSettings(touch=touch)), uinput)
+    assert outcome.status is status
+    assert words in outcome.message
+    assert bool(outcome.fix) == (status is Status.WARN)
+
+
+def test_the_test_pattern_takes_no_input():
+    assert judge_injector(context_with(display=DisplaySettings(kind="synthetic")), "").status is Status.SKIP
+
+
+@pytest.mark.parametrize(
+    ("layout", "options", "status", "words"),
+    [
+        ("de(nodeadkeys)", "", Status.OK, "a de(nodeadkeys) keyboard"),
+        ("us,ru", "grp:alt_shift_toggle", Status.OK, "options grp:alt_shift_toggle"),
+        ("zz", "", Status.FAIL, "no keyboard layout zz; sessions get a US keyboard"),
+    ],
+)
+async def test_the_keyboard_layout_is_one_that_this_machine_has(layout, options, status, words):
+    outcome = await keyboard_layout(
+        context_with(display=DisplaySettings(keyboard_layout=layout, keyboard_options=options))
+    )
+    assert outcome.status is status
+    assert words in outcome.message

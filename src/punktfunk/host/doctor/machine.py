@@ -7,8 +7,9 @@ from pathlib import Path
 
 import msgspec
 
-from punktfunk.host.doctor.check import Check, Context, Outcome, fail, ok, warn
+from punktfunk.host.doctor.check import Check, Context, Outcome, fail, ok, skip, warn
 from punktfunk.host.doctor.child import run_python
+from punktfunk.input.gamepads.catalogue import Node
 from punktfunk.session.shared_memory import SharedMemory, shared_memory
 
 _PROBE_ENCODERS = """
@@ -67,6 +68,24 @@ async def devices(context: Context) -> Outcome:
     return warn(f"gamepads will not work: {words}; keyboard, mouse and touch do", fix)
 
 
+async def injector(context: Context) -> Outcome:
+    """How keys, mouse, fingers and pens get into a session, and what the settings ask for beyond it."""
+    return judge_injector(context, _state(Path(Node.UINPUT.value)))
+
+
+def judge_injector(context: Context, uinput: str) -> Outcome:
+    """The way in with this state of /dev/uinput ("" is fine), in words."""
+    if context.settings.display.kind == "synthetic":
+        return skip("the synthetic display takes no keys, mouse or touch")
+    way = "keys and mouse go through the desktop's virtual devices, text through spare keys"
+    if context.settings.input.touch == "pointer":
+        return ok(f"{way}; fingers and pens drive the pointer (input.touch)")
+    if uinput:
+        fix = "sudo punktfunk-host setup input, or set input.touch to pointer"
+        return warn(f"{way}; fingers and pens drive the pointer, because {Node.UINPUT.value} {uinput}", fix)
+    return ok(f"{way}; fingers and pens become a touchscreen and a tablet of this machine (input.touch)")
+
+
 def _state(path: Path) -> str:
     if not path.exists():
         return "does not exist"
@@ -87,4 +106,9 @@ def judge_memory(found: SharedMemory) -> Outcome:
     return warn(f"only {words}: too little for desktops of 3840x2160", fix) if found.is_small else ok(words)
 
 
-CHECKS = (Check("encoder", encoder, 30.0), Check("memory", memory), Check("devices", devices))
+CHECKS = (
+    Check("encoder", encoder, 30.0),
+    Check("memory", memory),
+    Check("devices", devices),
+    Check("injector", injector),
+)
