@@ -31,7 +31,7 @@ def noisy(self: Pattern, number: int, clock_ns: int) -> VideoFrame:
 class EchoPads:
     """Says on the log what comes, and shakes as strongly as the triggers are pulled."""
 
-    def __init__(self, _open_node: Any, on_feedback: Callable[[Feedback], None], *, session: str) -> None:
+    def __init__(self, _open_node: Any, on_feedback: Callable[[Feedback], None], **_settings: Any) -> None:
         self._on_feedback = on_feedback
         self._states = 0
 

@@ -77,8 +77,9 @@ class Player:
 
     async def message(self) -> str | None:
         """What the page says in the middle, by its key."""
-        card = self.page.locator("#status [data-message]")
-        return await card.get_attribute("data-message") if await card.count() else None
+        look = "document.querySelector('#status [data-message]')?.dataset.message ?? null"
+        said: str | None = await self.page.evaluate(look)
+        return said
 
     async def says(self, message: str, limit_s: float = 10.0) -> None:
         """Wait until the page says this."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from typing import Self
 
 from tests.impair.path import Impairments
@@ -11,6 +12,7 @@ from tests.impair.relay import Address, UdpRelay
 
 ADDRESS = "127.0.0.2"
 _CHUNK_BYTES = 4096
+_HELD_BYTES = 32 * 1024
 
 
 class _Relay(UdpRelay):
@@ -62,9 +64,15 @@ class Way:
         self._open.set()
 
     async def _accepted(self, client_in: asyncio.StreamReader, client_out: asyncio.StreamWriter) -> None:
+        # A way holds little: what waits has to wait where it can be noticed.
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _HELD_BYTES)
+        sock.setblocking(False)
         try:
-            host_in, host_out = await asyncio.open_connection("127.0.0.1", self._port)
+            await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", self._port))
+            host_in, host_out = await asyncio.open_connection(sock=sock, limit=_CHUNK_BYTES)
         except OSError:
+            sock.close()
             client_out.close()
             return
         for source, sink, kbps in ((client_in, host_out, 0), (host_in, client_out, self._impairments.rate_kbps)):

@@ -6,6 +6,7 @@ The HTTP server hands the connection over at its upgrade request; wsproto speaks
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,8 @@ from punktfunk.browser.wire import MAX_MESSAGE_BYTES
 PATH = "/api/v1/play/socket"
 MAX_AUDIO_BACKLOG_BYTES = 1 << 20
 """Sound behind so much of waiting bytes would come too late."""
+UNSENT_BYTES = 64 * 1024
+"""What the kernel may hold beyond what is under way: video that waits there is a queue that nobody sees."""
 _TOO_LARGE = 1009
 
 Connect = Callable[[PageTransport], PageListener | None]
@@ -62,6 +65,9 @@ class WebSocketPage(asyncio.Protocol):
         """The connection was handed over."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        sock = transport.get_extra_info("socket")
+        if sock is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
     def data_received(self, data: bytes) -> None:
         """Bytes of the page; the first ones are its upgrade request."""

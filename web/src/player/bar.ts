@@ -10,7 +10,7 @@ import { GRANT, type Message } from "./wire";
 import { t } from "./texts";
 
 const STORED = "punktfunk.quality";
-const SURE_MS = 4000;
+const SURE_MS = 8000;
 const KEEPS_KEYS = new Set<TextKey>(["keyboard", "end"]);
 
 interface LockableKeyboard {

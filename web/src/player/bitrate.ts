@@ -7,6 +7,8 @@ const UP = 1.08;
 const UP_FAST = 1.25;
 const GOOD_SECONDS = 4;
 const HOLD_SECONDS = 2;
+/** Of what came through while the way was full. */
+const OF_RECEIVED = 0.8;
 const QUEUE_MS = 60;
 const BASE_SECONDS = 30;
 
@@ -23,27 +25,27 @@ export class AutoBitrate {
     this.ceiling = maxKbps;
   }
 
-  /** Once a second, with what went wrong in it, and how long its quickest frame was on its way: the shortest time of the
-   * last half minute is the way itself, what is above it is a queue. The new rate, or null for no change. */
-  second(lostFrames: number, networkMs: number): number | null {
+  /** Once a second, with what went wrong in it, how long its quickest frame was on its way, and what came: the shortest
+   * time of the last half minute is the way itself, what is above it is a queue. The new rate, or null for no change. */
+  second(lostFrames: number, networkMs: number, receivedKbps: number): number | null {
     this.delays.push(networkMs);
     if (this.delays.length > BASE_SECONDS) this.delays.shift();
     const queueMs = networkMs - Math.min(...this.delays);
     const bad = lostFrames > 2 || queueMs > QUEUE_MS;
     if (this.hold > 0) this.hold--;
-    if (bad) return this.congested();
+    if (bad) return this.congested(receivedKbps);
     this.good++;
     if (this.good < GOOD_SECONDS) return null;
     this.good = 0;
     return this.set(this.kbps * (this.kbps < this.ceiling * 0.7 ? UP_FAST : UP));
   }
 
-  private congested(): number | null {
+  private congested(receivedKbps: number): number | null {
     this.good = 0;
     if (this.hold > 0) return null; // the last step has not shown its effect yet
     this.hold = HOLD_SECONDS;
     this.ceiling = this.kbps;
-    return this.set(this.kbps * DOWN);
+    return this.set(Math.min(this.kbps * DOWN, receivedKbps * OF_RECEIVED));
   }
 
   private set(wanted: number): number | null {

@@ -74,14 +74,14 @@ test("the shortest round trip tells the clock's offset, and few are remembered",
 
 test("bitrate falls with losses and with queues, not with distance, and rises slowly", () => {
   const auto = new AutoBitrate(10_000, 25_000);
-  for (let i = 0; i < 3; i++) expect(auto.second(0, 300)).toBeNull(); // far away, and no queue
-  expect(auto.second(0, 301)).toBe(12_500);
-  expect(auto.second(9, 300)).toBe(8750);
-  expect(auto.second(9, 300)).toBeNull(); // what was done has to show first
-  expect(auto.second(0, 400)).toBe(6125);
-  for (let i = 0; i < 40; i++) auto.second(30, 900);
+  for (let i = 0; i < 3; i++) expect(auto.second(0, 300, 9000)).toBeNull(); // far away, and no queue
+  expect(auto.second(0, 301, 9000)).toBe(12_500);
+  expect(auto.second(9, 300, 12_000)).toBe(8750);
+  expect(auto.second(9, 300, 9000)).toBeNull(); // what was done has to show first
+  expect(auto.second(0, 400, 3000)).toBe(2400);
+  for (let i = 0; i < 40; i++) auto.second(30, 900, 100);
   expect(auto.kbps).toBe(MIN_KBPS);
-  for (let i = 0; i < 400; i++) auto.second(0, 300);
+  for (let i = 0; i < 400; i++) auto.second(0, 300, 9000);
   expect(auto.kbps).toBe(25_000);
 });
 

@@ -94,7 +94,7 @@ export class Connection {
     const timers = [
       setInterval(() => this.second(), 1000),
       setInterval(() => this.watch(), WATCH_MS),
-      setInterval(() => this.pads.poll(), PADS_MS),
+      setInterval(() => this.ready && this.pads.poll(), PADS_MS), // a host without a session would forget them
     ];
     this.listen();
     this.ping();
@@ -212,7 +212,8 @@ export class Connection {
     this.last = now;
     const wayMs = this.picture.takeShortestWayMs();
     if (!document.hidden && now.bytes > before.bytes) {
-      const kbps = this.automatic?.second(now.missing - before.missing, wayMs) ?? null;
+      const receivedKbps = ((now.bytes - before.bytes) * 8) / 1000;
+      const kbps = this.automatic?.second(now.missing - before.missing, wayMs, receivedKbps) ?? null;
       if (kbps !== null) this.send({ is: "BitrateWanted", kbps });
     }
     const { view } = this.shared;
