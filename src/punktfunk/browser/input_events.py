@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from punktfunk.browser import wire as w
 from punktfunk.input import events as e
+from punktfunk.input.text import is_text
 from punktfunk.trust.devices import Grants
 
 MAX_PADS = 4
@@ -46,7 +47,7 @@ class PageInput:
             case w.Key(code, pressed, modifiers):
                 return e.KeyChanged(code, pressed, modifiers & 0xF) if 0 < code <= MAX_KEY_CODE else None
             case w.Text(text):
-                kept = "".join(c for c in text if c.isprintable() or c in "\n\t")
+                kept = "".join(c for c in text if is_text(c) or c in "\n\t")
                 return e.TextTyped(kept) if kept else None
             case w.Move(dx, dy):
                 return e.PointerMoved(dx, dy)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from punktfunk.client.pad_board import PadBoard, PadState
+from punktfunk.input.text import is_text
 from punktfunk.wire.punktfunk1.caps import HostCaps
 from punktfunk.wire.punktfunk1.enums import Gamepad
 from punktfunk.wire.punktfunk1.input_event import InputEvent, InputKind, encode_input
@@ -52,7 +53,7 @@ class InputSender:
         if len(text) > MAX_TEXT_CHARACTERS:
             raise ValueError(f"{len(text)} characters, at most {MAX_TEXT_CHARACTERS} at a time")
         for character in text:
-            if character.isprintable():
+            if is_text(character):
                 self._event(InputEvent(InputKind.TEXT_INPUT, ord(character)))
 
     def move(self, dx: int, dy: int) -> None:

@@ -20,7 +20,7 @@ from punktfunk.browser.tickets import (
     ShareLinks,
     Tickets,
 )
-from punktfunk.input.events import KeyChanged, PointerPlaced
+from punktfunk.input.events import KeyChanged, PointerPlaced, TextTyped
 from punktfunk.trust.devices import Grants
 
 ME = Admission("console:1", "Browser", Grants.ALL)
@@ -63,6 +63,12 @@ def test_rights_decide_and_late_positions_do_nothing():
     assert player.event(w.Place(5, 65535, 0)) == PointerPlaced(1.0, 0.0)
     assert player.event(w.Place(4, 0, 0)) is None
     assert player.event(w.PadPlugged(0, 3)) is None
+
+
+def test_emoji_of_several_code_points_keep_their_invisible_ones():
+    player = PageInput(Grants.KEYBOARD)
+    assert player.event(w.Text("👩\u200d👧\x1b\n")) == TextTyped("👩\u200d👧\n")
+    assert player.event(w.Text("\x07")) is None
 
 
 def test_a_backlog_drops_until_a_keyframe_that_is_asked_for_once():
