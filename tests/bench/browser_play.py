@@ -1,8 +1,8 @@
 """Frame drawn → seen on the canvas, per carrier: ``python -m tests.bench.browser_play``. Needs chromium and Playwright.
 
 The stamp of the test pattern holds the time at which it was drawn; the page reads it in each of its own frames and
-compares it with the host's clock as its pings know it. Processor time is that of the host with its worker, which encodes
-in software, and of all of the browser's processes, which decode and draw in software, in per cent of one core.
+compares it with the host's clock as its pings know it. Processor time is that of the host with its worker, which
+encodes in software, and of all of the browser's processes, which decode and draw in software, in per cent of one core.
 ``--seconds`` for each carrier; memory is told at their beginning and end.
 """
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import logging
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -252,8 +253,9 @@ class WebTransportServer:
 
     async def start(self, address: str, port: int) -> None:
         """Listen; raises OSError."""
+        everywhere = "::" if socket.has_dualstack_ipv6() else "0.0.0.0"
         self._server = await serve(
-            address or "::", port, configuration=self._configuration, create_protocol=self._make, retry=True
+            address or everywhere, port, configuration=self._configuration, create_protocol=self._make, retry=True
         )
         self.port = port
         self._renewing = asyncio.create_task(self._keep_fresh())

@@ -79,6 +79,22 @@ async def door() -> AsyncIterator[Door]:
     await door.server.close()
 
 
+@pytest.mark.parametrize(("dual", "address"), [(True, "::"), (False, "0.0.0.0")])
+async def test_every_address_is_listened_on(monkeypatch: pytest.MonkeyPatch, dual: bool, address: str) -> None:
+    """Kernels without IPv6 are common in containers."""
+    bound: list[str] = []
+
+    async def serve(host: str, *_args: object, **_options: object) -> None:
+        bound.append(host)
+
+    monkeypatch.setattr(webtransport, "serve", serve)
+    monkeypatch.setattr("socket.has_dualstack_ipv6", lambda: dual)
+    server = Door().server
+    await server.start("", 0)
+    await server.close()
+    assert bound == [address]
+
+
 async def closed_within(client: QuicConnectionProtocol, limit_s: float) -> bool:
     try:
         async with asyncio.timeout(limit_s):
