@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from punktfunk.media.displays.overlay_keymap import SETTLE_S, SPARE_KEYCODES
-from punktfunk.media.displays.pixelflux_seat import PixelfluxSeat
+from punktfunk.media.displays.pixelflux_seat import MAX_WAIT_S, PixelfluxSeat
 
 COUNT = len(SPARE_KEYCODES)
 
@@ -40,6 +42,13 @@ def test_much_text_waits_before_a_keycode_changes_its_meaning() -> None:
     capture.catch_up()
     assert capture.read == text
     assert [round(seconds, 6) for seconds in waited] == [SETTLE_S, SETTLE_S]
+
+
+def test_a_flood_of_text_does_not_hold_everything_up() -> None:
+    waited = list[float]()
+    seat = PixelfluxSeat(Capture(), clock=lambda: 100.0, sleep=waited.append)
+    seat.text("".join(chr(0x4E00 + i) for i in range(4096)))
+    assert sum(waited) == pytest.approx(MAX_WAIT_S)
 
 
 def test_a_person_typing_never_waits() -> None:

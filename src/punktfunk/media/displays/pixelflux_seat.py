@@ -10,6 +10,8 @@ from punktfunk.media.displays.overlay_keymap import SPARE_KEYCODES, OverlayKeyma
 
 _XKB_OFFSET = 8
 _TEXT_KEYCODES = frozenset(SPARE_KEYCODES)
+MAX_WAIT_S = 1.0
+"""For one text. Meanwhile nothing else that the client asks for is done; X11 programs may misread what is longer."""
 _AXIS_UNITS_PER_NOTCH = 10.0
 
 
@@ -49,12 +51,13 @@ class PixelfluxSeat:
     def text(self, text: str) -> None:
         """Type characters that the layout need not have; ordered with the keys. Waits, up to 0.2 s for every 46
         different characters, when much text comes at once."""
-        step = self._overlay.capacity
+        step, patience_s = self._overlay.capacity, MAX_WAIT_S
         for start in range(0, len(text), step):
             part = text[start : start + step]
-            wait_s = self._overlay.free_at(part) - self._clock()
+            wait_s = min(self._overlay.free_at(part) - self._clock(), patience_s)
             if wait_s > 0:
                 self._sleep(wait_s)
+                patience_s -= wait_s
             overlay, keycodes = self._overlay.assign(part)
             if overlay is not None:
                 self._capture.set_keymap_overlay(overlay)
