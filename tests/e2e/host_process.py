@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -177,3 +178,4 @@ def running_host(folder: Path, *flags: str, prefix: Sequence[str] = ()) -> Itera
     finally:
         if host.process is not None and host.process.poll() is None:
             assert host.stop() == 0
+        shutil.rmtree(host.runtime, ignore_errors=True)
