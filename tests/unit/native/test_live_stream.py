@@ -9,11 +9,13 @@ from contextlib import asynccontextmanager
 from typing import Any, cast
 
 from punktfunk.input.events import InputEvent, KeyChanged, PadArrived, PadKind, PadState
+from punktfunk.media.plan import VideoPlan
 from punktfunk.native import session_events as ev
 from punktfunk.native.access import Access
 from punktfunk.native.agreement import SessionFacts, agree
 from punktfunk.native.data_socket import DataSocket
 from punktfunk.native.live_stream import MAX_EARLY, LiveStream
+from punktfunk.native.modes import Mode
 from punktfunk.native.negotiation import HostOffer, negotiate
 from punktfunk.native.plane_messages import RunProbe, decode_command
 from punktfunk.native.speed_test import ProbeBurst
@@ -42,6 +44,10 @@ class Worker:
         await self.ready.wait()
         return self
 
+    async def reconfigure(self, _stream: object, video: VideoPlan) -> None:
+        self.told.append(str(video.mode))
+        self.on_live()
+
     async def stop_stream(self, _stream: object) -> None:
         pass
 
@@ -63,7 +69,13 @@ class Worker:
 
 
 class Client:
-    """Listens; everything that it is told is of no interest here."""
+    """Listens; only the gaps that it is told of are of interest here."""
+
+    def __init__(self) -> None:
+        self.gaps: list[int] = []
+
+    def pipeline_gap(self, gap_ms: int) -> None:
+        self.gaps.append(gap_ms)
 
     def __getattr__(self, _name: str) -> Any:
         return lambda *_, **__: None
@@ -132,3 +144,24 @@ async def test_nothing_is_done_for_a_client_that_has_gone() -> None:
         worker.ready.set()
         await starting
         assert worker.told == []
+
+
+async def test_a_gap_is_told_with_its_length_and_only_where_there_was_one() -> None:
+    """A mode change once told clients of a gap as long as the machine had been up."""
+    async with coming_up() as (live, worker, starting):
+        worker.ready.set()
+        punch(live)
+        await starting
+        client = cast(Client, live._listener)
+        worker.on_live()
+        assert client.gaps == []
+        live.carry_out(ev.ModeRequested(Mode(1920, 1080, 60)))
+        assert live._switching is not None
+        await live._switching
+        assert "1920x1080@60" in worker.told
+        worker.on_recovering("died")
+        worker.on_recovering("died again")
+        worker.on_live()
+        worker.on_live()
+        assert len(client.gaps) == 2
+        assert max(client.gaps) < 5000
