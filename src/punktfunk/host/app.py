@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import locale
 import logging
 import os
+import shutil
 import signal
 import sys
 import time
@@ -27,8 +29,8 @@ from punktfunk.host.browser import make_browser_plane, start_webtransport
 from punktfunk.host.capabilities import VideoFacts, find_video_facts
 from punktfunk.host.control_handlers import ControlHandlers
 from punktfunk.host.control_socket import ControlServer
-from punktfunk.host.first_look import show_setup_link
-from punktfunk.host.greeting import greeting
+from punktfunk.host.first_look import Progress, compose, show_setup_link
+from punktfunk.host.greeting import first_look, greeting
 from punktfunk.host.management import ManagementError, RunningApi, start_management
 from punktfunk.host.native import has_kernel_touch, make_native_plane, native_advert_of
 from punktfunk.host.settings import LoadedSettings, Settings
@@ -78,6 +80,7 @@ class Host:
         """Frames after which a punktfunk/1 session ends, for tests; 0 = never."""
         self._stop = asyncio.Event()
         self._restart = False
+        self._progress = Progress(sys.stderr, loaded.settings.log.format)
         self._exits = contextlib.AsyncExitStack()
         self._tasks: set[asyncio.Task[None]] = set()
         self.started_at = time.monotonic()
@@ -138,6 +141,7 @@ class Host:
 
     async def _start(self) -> None:
         settings = self._settings
+        self._progress.says("Starting: looking for encoders and sound")
         control = ControlServer(settings.host.runtime_dir, ControlHandlers(self).mapping())
         await control.start()
         self._exits.push_async_callback(control.close)
@@ -149,6 +153,7 @@ class Host:
         self.video, self.sound = await asyncio.gather(
             find_video_facts(settings.display.kind, settings.video), self._open_sound(user, runtime)
         )
+        self._progress.says("Starting: identity and ports")
         self._runtime = runtime
         self.desktop = self._choose_desktop()
         pool = WorkerPool(_worker_environment(user, runtime.path))
@@ -172,6 +177,7 @@ class Host:
         if settings.gamestream.enabled:
             await self._start_gamestream(pool)
         if settings.mgmt.enabled:
+            self._progress.says("Starting: console")
             await self._start_browser(pool)
             self.management = await start_management(self, self._loaded, self._exits)
         if settings.network.mdns:
@@ -294,6 +300,14 @@ class Host:
 
     def _greet(self) -> None:
         elapsed_s = time.monotonic() - self.started_at
+        self._progress.says("")
+        output = sys.stderr
+        if self._settings.log.format == "text" and output.isatty():
+            size = shutil.get_terminal_size()
+            look = first_look(self, __version__, elapsed_s)
+            output.write("\n" + compose(look, size.columns, size.lines, blocks=_shows_blocks()))
+            output.flush()
+            return
         for line in greeting(self, __version__, elapsed_s):
             log.info("%s", line)
         if self.management is not None and self.management.setup_link:
@@ -318,6 +332,12 @@ def _keyboard(layout: str, options: str) -> KeyboardLayout:
         log.warning("display.keyboard_layout: %s; sessions get a US keyboard", error)
         return KeyboardLayout()
     return names
+
+
+def _shows_blocks() -> bool:
+    """Whether the terminal can show what a QR code is drawn with. Python writes UTF-8 whatever the locale says; the
+    terminal goes by the locale."""
+    return locale.nl_langinfo(locale.CODESET).upper() == "UTF-8" and os.environ.get("TERM", "dumb") != "dumb"
 
 
 def _is_other(user: UserIdentity) -> bool:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 
-from punktfunk.mgmt.secret_text import MAX_SECRET_CHARACTERS, new_secret, same_secret
+from punktfunk.mgmt.secret_text import MAX_SECRET_CHARACTERS, same_secret
 
 LIFETIME_S = 24 * 3600.0
 PATH = "/setup"
+SECRET_BYTES = 24
+"""The longest that leaves the QR code of an ordinary address small enough for a terminal of 80 by 24."""
 
 
 class SetupLink:
     """At most one secret is good at a time; using it ends it. It lives in memory only."""
 
-    def __init__(self, *, new: Callable[[], str] = new_secret) -> None:
+    def __init__(self, *, new: Callable[[], str] = lambda: secrets.token_urlsafe(SECRET_BYTES)) -> None:
         self._new = new
         self._secret = ""
         self._deadline = 0.0
