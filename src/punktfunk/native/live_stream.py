@@ -100,7 +100,7 @@ class LiveStream:
         self._wanted: Mode | None = None
         self._switching: asyncio.Task[None] | None = None
         self._punch: asyncio.Task[Address] | None = None
-        self._gap_since = 0.0
+        self._gap_since: float | None = None
         self._early: list[ev.SessionEvent] = []
         self._early_pads = PadMemory()
         self._sent_before = 0
@@ -233,6 +233,7 @@ class LiveStream:
             mode, self._wanted = self._wanted, None
             before = self._video
             self._video = msgspec.structs.replace(before, mode=display_mode(mode))
+            self._gap_since = time.monotonic()
             try:
                 await self._session.reconfigure(stream, self._video)
             except StreamError as error:
@@ -245,12 +246,15 @@ class LiveStream:
             self._listener.mode_became(wire_mode(info.mode))
 
     def _recovering(self, _reason: str) -> None:
-        self._gap_since = time.monotonic()
+        if self._gap_since is None:
+            self._gap_since = time.monotonic()
 
     def _recovered(self) -> None:
         self._command(SetFec(self._protection.percent, self._protection.loss_ppm))
         self._command(SetShardBytes(self._shard_bytes))
-        self._listener.pipeline_gap(round(1000 * (time.monotonic() - self._gap_since)))
+        since, self._gap_since = self._gap_since, None
+        if since is not None:
+            self._listener.pipeline_gap(round(1000 * (time.monotonic() - since)))
 
     def _command(self, command: Command) -> bool:
         return self._stream is not None and self._stream.command(encode(command))
