@@ -48,19 +48,27 @@ class AdaptiveFec:
     def report(self, loss_ppm: int) -> int:
         """Take one LossReport; the percentage from now on."""
         if not self._pinned:
-            needed = -(-loss_ppm * _MARGIN_TENTHS // (10 * _PPM_PER_PERCENT)) + 1
-            target = max(MIN_PERCENT, min(MAX_PERCENT, needed))
-            self.percent = max(target, self.percent - 1)
+            self.percent = max(_ruled(loss_ppm), self.percent - 1)
             self._reports.append(loss_ppm)
-            self.loss_ppm = min(min(self._reports) * _UNSEEN_PERCENT // 100, 1_000_000)
+            self._expect(min(self._reports))
         return self.percent
 
     def bitrate_asked(self, kbps: int) -> None:
-        """The client wants another rate. A lower one means that it takes its losses for a queue that overflows: then
-        parity on top of the video would keep the queue full, and the losses with it."""
-        if kbps < self._bitrate_kbps:
-            self._reports.clear()
-            self.loss_ppm = 0
-            if not self._pinned:
-                self.percent = min(self.percent, START_PERCENT)
+        """The client wants another rate. A lower one means that it takes losses for a queue that overflows: parity on
+        top of the video would keep it full, and the losses with it. What all of the last reports tell of stays."""
+        if kbps < self._bitrate_kbps and not self._pinned:
+            steady_ppm = min(self._reports) if len(self._reports) == STEADY_REPORTS else 0
+            if not steady_ppm:
+                self._reports.clear()
+            self.percent = min(self.percent, max(START_PERCENT, _ruled(steady_ppm)))
+            self._expect(steady_ppm)
         self._bitrate_kbps = kbps
+
+    def _expect(self, reported_ppm: int) -> None:
+        self.loss_ppm = min(reported_ppm * _UNSEEN_PERCENT // 100, 1_000_000)
+
+
+def _ruled(loss_ppm: int) -> int:
+    """The reference's percentage for a loss."""
+    needed = -(-loss_ppm * _MARGIN_TENTHS // (10 * _PPM_PER_PERCENT)) + 1
+    return max(MIN_PERCENT, min(MAX_PERCENT, needed))

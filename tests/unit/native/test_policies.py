@@ -56,18 +56,27 @@ def test_only_a_steady_loss_is_expected_to_go_on() -> None:
     assert pinned.protection == Protection(30, 0)
 
 
-def test_a_lower_bitrate_makes_losses_a_thing_of_the_past() -> None:
+def test_a_lower_bitrate_ends_what_was_no_steady_loss() -> None:
     fec = AdaptiveFec(bitrate_kbps=20_000)
-    for _ in range(3):
-        fec.report(300_000)
+    for ppm in (0, 300_000):
+        fec.report(ppm)
     fec.bitrate_asked(20_000)
-    assert fec.protection == Protection(43, 390_000)
+    assert fec.protection == Protection(43, 0)
     fec.bitrate_asked(14_000)
     assert fec.protection == Protection(10, 0)
     fec.report(20_000)
     assert fec.protection == Protection(9, 26_000)
     fec.bitrate_asked(30_000)
     assert fec.loss_ppm == 26_000
+
+
+def test_a_steady_loss_stays_expected_at_a_lower_bitrate() -> None:
+    fec = AdaptiveFec(bitrate_kbps=20_000)
+    for ppm in (90_000, 150_000, 100_000):
+        fec.report(ppm)
+    for kbps in (14_000, 9_800):
+        fec.bitrate_asked(kbps)
+        assert fec.protection == Protection(14, 117_000)
 
 
 @pytest.mark.parametrize("loss", [0.01, 0.05, 0.10])
