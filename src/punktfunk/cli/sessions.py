@@ -9,6 +9,7 @@ import typer
 from punktfunk.cli.common import ConfigOption, JsonOption, ask_host
 from punktfunk.cli.output import Example, examples, print_json, print_table, seconds_in_words
 from punktfunk.host.control_messages import Done, EndSession, ListSessions, SessionList
+from punktfunk.input.gamepads.nodes import bubblewrap_arguments, device_nodes
 
 app = typer.Typer(name="sessions", help="List and end sessions.", no_args_is_help=True)
 
@@ -41,3 +42,21 @@ def end(
         print_json(answer)
     elif isinstance(answer, Done):
         typer.echo(answer.message)
+
+
+@app.command(
+    epilog=examples(
+        Example("punktfunk-host sessions pads 4f1c", "a device a line"),
+        Example("bwrap $(punktfunk-host sessions pads 4f1c --bwrap) -- GAME", "a game that sees no other pads"),
+    )
+)
+def pads(
+    session: Annotated[str, typer.Argument(metavar="SESSION", help="Its id, as `sessions list` shows it.")],
+    bwrap: Annotated[bool, typer.Option("--bwrap", help="As options for bubblewrap, which hide all others.")] = False,
+) -> None:
+    """Show the devices of a session's gamepads."""
+    if bwrap:
+        typer.echo(" ".join(bubblewrap_arguments(session)))
+        return
+    for name in sorted(device_nodes(session)):
+        typer.echo(f"/dev/{name}")

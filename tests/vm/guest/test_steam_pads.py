@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from evdev import ecodes as e
@@ -11,13 +12,14 @@ from tests.vm.guest.clients import Client, MoonlightClient, NativeClient
 from tests.vm.guest.conftest import Plug
 from tests.vm.guest.pad_session import KNOWS_THE_DECK, eventually
 from tests.vm.guest.real_pads import REAL
+from tests.vm.guest.test_capabilities import needs_deck
 
+from punktfunk.input import pad_hub
 from punktfunk.input.events import PadKind
 from punktfunk.input.gamepads.inputs import GRAVITY_MPS2, Button
 
 pytestmark = pytest.mark.vm
 
-needs_deck = pytest.mark.skipif(not KNOWS_THE_DECK, reason="this kernel's hid-steam does not know the Deck")
 TOUCH_KEYS = {PadKind.STEAM_CONTROLLER: (e.BTN_THUMB, e.BTN_THUMB2), PadKind.STEAM_DECK: ()}
 """The Controller's touchpads tell that they are touched; the Deck's only that they are pressed."""
 CLIENTS = [
@@ -72,9 +74,24 @@ def test_the_deck_wakes_again_after_a_long_press_of_the_menu_button(plug: Plug) 
     session.only_key(pad, e.BTN_B)
 
 
-@pytest.mark.skipif(KNOWS_THE_DECK, reason="this kernel knows the Deck")
+def test_a_pad_that_no_driver_takes_becomes_the_nearest_that_works(plug: Plug, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On kernels before 6.3 it is the Deck alone, and becomes a DualSense; here the kernel gives drivers to none."""
+    monkeypatch.setattr(pad_hub, "DRIVER_PATIENCE_S", 0.3)
+    automatic = Path("/sys/bus/hid/drivers_autoprobe")
+    automatic.write_text("0")
+    try:
+        session = plug(PadKind.STEAM_DECK)
+        session.client.state(Button.A)
+        eventually(lambda: session.hub.kinds() == {0: PadKind.XBOX_360})
+        # What the player holds is held there, too.
+        session.only_key(session.node(REAL[PadKind.XBOX_360].nodes[0].name), e.BTN_SOUTH)
+    finally:
+        automatic.write_text("1")
+
+
 def test_a_deck_that_the_kernel_does_not_know_becomes_a_dualsense(plug: Plug) -> None:
     session = plug(PadKind.STEAM_DECK)
-    session.state(Button.A)
-    eventually(lambda: session.hub.kinds() == {0: PadKind.DUALSENSE})
-    session.only_key(session.node("Sony Interactive Entertainment DualSense Wireless Controller"), e.BTN_SOUTH)
+    session.client.state(Button.A)
+    kind = PadKind.STEAM_DECK if KNOWS_THE_DECK else PadKind.DUALSENSE
+    eventually(lambda: session.hub.kinds() == {0: kind})
+    session.only_key(session.node(REAL[kind].nodes[0].name), e.BTN_SOUTH)

@@ -16,14 +16,18 @@ from tests.vm.guest.clients import BrowserClient, Client, MoonlightClient, Nativ
 from tests.vm.guest.conftest import Plug
 from tests.vm.guest.pad_session import PadSession, eventually, expect_events
 from tests.vm.guest.real_pads import REAL, Places, RealPad
-from tests.vm.guest.test_capabilities import KINDS
+from tests.vm.guest.test_capabilities import MARKS
 
 from punktfunk.input.events import PadKind
 
 pytestmark = pytest.mark.vm
 
-CLIENTS: list[tuple[PadKind, Callable[..., Client]]] = [
-    *((kind, client) for kind in KINDS for client in (MoonlightClient, NativeClient)),
+CLIENTS = [
+    *(
+        pytest.param(kind, client, marks=MARKS.get(kind, ()))
+        for kind in REAL
+        for client in (MoonlightClient, NativeClient)
+    ),
     *((kind, BrowserClient) for kind in (PadKind.XBOX_360, PadKind.DUALSENSE)),
 ]
 STICK_POINTS = ((32767, 0), (-32768, 0), (0, 32767), (0, -32768), (12345, -23456))

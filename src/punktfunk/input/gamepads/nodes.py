@@ -37,6 +37,26 @@ def device_nodes(session: str, sysfs: Path = Path("/sys"), pads: range = range(1
                     yield entry.name if entry.name.startswith("hidraw") else f"input/{entry.name}"
 
 
+def raw_nodes_of_others(session: str, sysfs: Path = Path("/sys")) -> Iterator[str]:
+    """Names below /dev of the raw nodes of all other sessions' pads: hidraw*."""
+    for device in sysfs.glob("bus/hid/devices/*"):
+        phys = next((line for line in _text(device / "uevent").splitlines() if line.startswith("HID_PHYS=")), "")
+        place = phys.removeprefix("HID_PHYS=")
+        if place.startswith(PHYS_PREFIX) and not place.startswith(f"{PHYS_PREFIX}{session}/"):
+            yield from (entry.name for entry in device.glob("hidraw/hidraw*"))
+
+
+def bubblewrap_arguments(session: str, sysfs: Path = Path("/sys")) -> list[str]:
+    """Options for bwrap with which a program has no game devices but those of this session's pads."""
+    arguments = ["--dev-bind", "/", "/", "--tmpfs", "/dev/input"]
+    for name in sorted(device_nodes(session, sysfs)):
+        if name.startswith("input/"):
+            arguments += ["--dev-bind", f"/dev/{name}", f"/dev/{name}"]
+    for name in sorted(raw_nodes_of_others(session, sysfs)):
+        arguments += ["--dev-bind", "/dev/null", f"/dev/{name}"]
+    return arguments
+
+
 def _text(file: Path) -> str:
     try:
         return file.read_text()

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from punktfunk.input.gamepads.nodes import bound_driver, device_nodes, pad_folders, pad_phys
+from punktfunk.input.gamepads.nodes import (
+    bound_driver,
+    bubblewrap_arguments,
+    device_nodes,
+    pad_folders,
+    pad_phys,
+    raw_nodes_of_others,
+)
 
 
 def hid_pad(sysfs: Path, name: str, phys: str) -> None:
@@ -42,3 +49,16 @@ def test_pad_1_is_not_pad_10(tmp_path: Path) -> None:
     hid_pad(tmp_path, "a", pad_phys("ours", 10))
     plain_pad(tmp_path, "input9", pad_phys("ours", 11))
     assert pad_folders(pad_phys("ours", 1), tmp_path) == []
+
+
+def test_what_a_game_in_bubblewrap_is_given(tmp_path: Path) -> None:
+    hid_pad(tmp_path, "a", pad_phys("ours", 0))
+    hid_pad(tmp_path, "b", pad_phys("ours2", 0))
+    plain_pad(tmp_path, "input9", pad_phys("theirs", 1))
+    hid_pad(tmp_path, "real", "usb-0000:00:14.0-1/input3")
+    (tmp_path / "bus/hid/devices/b/hidraw/hidraw2").rename(tmp_path / "bus/hid/devices/b/hidraw/hidraw4")
+    assert list(raw_nodes_of_others("ours", tmp_path)) == ["hidraw4"]
+    assert " ".join(bubblewrap_arguments("ours", tmp_path)) == (
+        "--dev-bind / / --tmpfs /dev/input --dev-bind /dev/input/event3 /dev/input/event3 "
+        "--dev-bind /dev/input/js0 /dev/input/js0 --dev-bind /dev/null /dev/hidraw4"
+    )
