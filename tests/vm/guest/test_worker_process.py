@@ -25,6 +25,8 @@ from punktfunk.session.link import Link, LinkClosed, link_pair
 
 pytestmark = pytest.mark.vm
 
+START_S = 90
+"""An emulated processor takes its time to import everything."""
 SESSION = ""
 """Of a worker that has not been told which it is."""
 SCRIPT = """
@@ -45,6 +47,7 @@ class Supervisor:
         self._link = link
         self.asked_for: list[str] = []
         self.feedback: list[Feedback] = []
+        self.ready = threading.Event()
         threading.Thread(target=self._hear, daemon=True).start()
 
     def inject(self, event: InputEvent) -> None:
@@ -59,7 +62,9 @@ class Supervisor:
                 message, _ = self._link.receive()
             except LinkClosed:
                 return
-            if isinstance(message, m.NodeWanted):
+            if isinstance(message, m.Ready):
+                self.ready.set()
+            elif isinstance(message, m.NodeWanted):
                 self.asked_for.append(message.node.value)
                 node = open_node(message.node)
                 self._link.send(m.NodeGranted(), (node,))
@@ -85,6 +90,7 @@ def test_from_the_wire_to_the_game_and_back(
     worker: tuple[Supervisor, subprocess.Popen[bytes]], kind: PadKind, node: str
 ) -> None:
     supervisor, process = worker
+    assert supervisor.ready.wait(START_S), "the worker did not start"
     client = NativeClient(supervisor.inject)
     client.arrive(kind)
     game = gamepad(SESSION, 0)
@@ -101,7 +107,7 @@ def test_from_the_wire_to_the_game_and_back(
     supervisor.send(m.ReleaseInput())
     eventually(lambda: game.active_keys() == [], "what was held is not let go")
     supervisor.send(m.Stop())
-    assert process.wait(20) == 0
+    assert process.wait(START_S) == 0
     assert Rumbled(0, 0, 0) in supervisor.feedback
     eventually(lambda: not list(device_nodes(SESSION)), "the pad outlives its worker")
     game.close()
