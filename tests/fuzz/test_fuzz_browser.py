@@ -8,12 +8,13 @@ import json
 import random
 import socket
 import ssl
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from aioquic.asyncio import QuicConnectionProtocol, connect
 from aioquic.h3.connection import H3_ALPN, H3Connection
-from aioquic.h3.events import HeadersReceived
+from aioquic.h3.events import HeadersReceived, WebTransportStreamDataReceived
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.events import ConnectionTerminated, QuicEvent
 from hypothesis import given, settings
@@ -232,6 +233,10 @@ def test_a_websocket_message_without_an_end_is_cut_off_and_text_refused() -> Non
     assert heard.messages == []
 
 
+pages: list[Any] = []
+"""The newest page that a server of ``serving`` has met."""
+
+
 class H3Client(QuicConnectionProtocol):
     """A page over WebTransport, without its manners."""
 
@@ -240,12 +245,15 @@ class H3Client(QuicConnectionProtocol):
         self.http = H3Connection(self._quic, enable_webtransport=True)
         self.answers: dict[int, asyncio.Future[bytes]] = {}
         self.terminated = asyncio.Event()
+        self.received: Counter[int] = Counter()
 
     def quic_event_received(self, event: QuicEvent) -> None:
         if isinstance(event, ConnectionTerminated):
             self.terminated.set()
             return
         for http_event in self.http.handle_event(event):
+            if isinstance(http_event, WebTransportStreamDataReceived):
+                self.received[http_event.stream_id] += len(http_event.data)
             if isinstance(http_event, HeadersReceived):
                 self.answers[http_event.stream_id].set_result(dict(http_event.headers)[b":status"])
 
@@ -283,7 +291,8 @@ def free_port() -> int:
 async def serving(heard: list[Heard]) -> Any:
     """A server of which each page's messages are kept."""
 
-    def met(_transport: Any) -> Heard:
+    def met(transport: Any) -> Heard:
+        pages[:] = [transport]
         heard.append(Heard())
         return heard[-1]
 
@@ -365,6 +374,23 @@ async def test_webtransport_has_one_session_one_control_stream_and_ignores_the_r
         await soon(lambda: b"last" in heard[0].messages)
         assert len(heard) == 1
         assert b"other" not in heard[0].messages
+
+
+async def test_late_frames_are_taken_back_but_a_keyframe_arrives() -> None:
+    heard: list[Heard] = []
+    async with serving(heard) as visit, visit() as client:
+        session, _ = await client.open_session()
+        client.say(client.http.create_webtransport_stream(session), framed(b"hello"))
+        await soon(lambda: heard and heard[0].messages)
+        (page,) = pages
+        for message, keyframe in ((b"k" * 400_000, True), (b"d" * 400_000, False)):
+            page.send_video(message, keyframe=keyframe)
+        assert page.backlog_bytes == 800_000
+        page.drop_video()
+        assert page.backlog_bytes == 400_000
+        await soon(lambda: page.backlog_bytes == 0)
+        assert max(client.received.values()) >= 400_000
+        assert sum(client.received.values()) < 500_000
 
 
 def test_a_page_that_closes_its_websocket_is_lost_once() -> None:

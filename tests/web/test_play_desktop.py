@@ -305,9 +305,9 @@ async def test_full_screen_and_pointer_lock(host: HostProcess) -> None:
     async with p.playing(host, "size=1280x720&fps=30") as player:
         await player.terminal_is_up()
         await player.do("fullscreen")
-        await player.page.wait_for_function("document.fullscreenElement !== null")
+        await player.page.wait_for_function("() => document.fullscreenElement !== null")
         await player.do("fullscreen_off")
-        await player.page.wait_for_function("document.fullscreenElement === null")
+        await player.page.wait_for_function("() => document.fullscreenElement === null")
 
         script, log = host.folder / "mouse.py", host.folder / "mouse-locked"
         script.write_text(MOUSE_REPORTS)
@@ -317,7 +317,7 @@ async def test_full_screen_and_pointer_lock(host: HostProcess) -> None:
         await player.page.mouse.move(500, 300, steps=5)
         start = await _report(log, MOTION, True)
         await player.do("lock")
-        await player.page.wait_for_function("document.pointerLockElement?.id === 'picture'")
+        await player.page.wait_for_function("() => document.pointerLockElement?.id === 'picture'")
         await expect(player.page.locator("#toasts")).to_contain_text("The pointer is locked for games.")
         before = len(_reports(read(log)))
         for step in range(1, 11):

@@ -272,7 +272,7 @@ class PageConnection:
             case VideoReport(message, keyframe):
                 match self._gate.frame(self._transport.backlog_bytes, keyframe=keyframe):
                     case Verdict.SEND:
-                        self._transport.send_video(message)
+                        self._transport.send_video(message, keyframe=keyframe)
                     case Verdict.DROP:
                         self._transport.drop_video()
                     case Verdict.DROP_AND_ASK:

@@ -20,12 +20,13 @@ class PageTransport(Protocol):
         """Send reliably and in order."""
         ...
 
-    def send_video(self, message: bytes) -> None:
+    def send_video(self, message: bytes, *, keyframe: bool) -> None:
         """Send one frame."""
         ...
 
     def drop_video(self) -> None:
-        """Take back the frames that are still under way, where the carrier can."""
+        """Take back the frames that are still under way, where the carrier can; not keyframes, which show something by
+        themselves."""
         ...
 
     def send_audio(self, message: bytes) -> None:

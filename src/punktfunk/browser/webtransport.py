@@ -62,6 +62,7 @@ class WebTransportPage(QuicConnectionProtocol):
         self._buffer = bytearray()
         self._listener: PageListener | None = None
         self._frames: dict[int, int] = {}
+        self._keyframes: set[int] = set()
         self._overhead_bytes = 0
         self._opening = asyncio.get_running_loop().call_later(OPENING_DEADLINE_S, self._close_unopened)
         self._ended = False
@@ -99,6 +100,7 @@ class WebTransportPage(QuicConnectionProtocol):
         streams = self._quic._streams
         for stream in [s for s in self._frames if s not in streams or streams[s].sender.is_finished]:
             del self._frames[stream]
+        self._keyframes &= self._frames.keys()
         return sum(self._frames.values())
 
     def send(self, message: bytes) -> None:
@@ -107,22 +109,26 @@ class WebTransportPage(QuicConnectionProtocol):
             self._quic.send_stream_data(self._control, len(message).to_bytes(_LENGTH_BYTES, "big") + message)
             self.transmit()
 
-    def send_video(self, message: bytes) -> None:
+    def send_video(self, message: bytes, *, keyframe: bool) -> None:
         """Send a frame on a stream of its own."""
         if self._http is None or self._session is None or self._ended or len(self._frames) >= MAX_FRAMES_UNDER_WAY:
             return
         stream = self._http.create_webtransport_stream(self._session, is_unidirectional=True)
         self._frames[stream] = len(message)
+        if keyframe:
+            self._keyframes.add(stream)
         self._quic.send_stream_data(stream, message, end_stream=True)
         self.transmit()
 
     def drop_video(self) -> None:
-        """Reset the frames that are still under way: they would come too late."""
-        if self.backlog_bytes and not self._ended:
-            for stream in self._frames:
-                self._quic.reset_stream(stream, _LATE)
-            self._frames.clear()
-            self.transmit()
+        """Reset the frames that are still under way: they would come too late. Keyframes go on: over a way that takes
+        longer for one than the backlog may last, nothing would ever be seen otherwise."""
+        if not self.backlog_bytes or self._ended:
+            return
+        for stream in self._frames.keys() - self._keyframes:
+            self._quic.reset_stream(stream, _LATE)
+            del self._frames[stream]
+        self.transmit()
 
     def send_audio(self, message: bytes) -> None:
         """Send a datagram."""

@@ -3,6 +3,7 @@ import { AutoBitrate, MIN_KBPS } from "./bitrate";
 import { Clock, KEPT } from "./clock";
 import { pastes, pictureBox, placeIn, Remainder, wheelUnits } from "./input";
 import { EVDEV } from "./keys";
+import { Lateness } from "./late";
 import { wantedMode } from "./mode";
 import { ASK_AGAIN_MS, FrameOrder, MAX_WAITING } from "./order";
 import { capabilities, padMessage } from "./pads";
@@ -78,11 +79,24 @@ test("bitrate falls with losses and with queues, not with distance, and rises sl
   expect(auto.second(0, 301, 9000)).toBe(12_500);
   expect(auto.second(9, 300, 12_000)).toBe(8750);
   expect(auto.second(9, 300, 9000)).toBeNull(); // what was done has to show first
-  expect(auto.second(0, 400, 3000)).toBe(2400);
-  for (let i = 0; i < 40; i++) auto.second(30, 900, 100);
+  expect(auto.second(0, 400, 4000)).toBe(3200);
+  for (let i = 0; i < 40; i++) auto.second(30, 900, auto.kbps * 0.9);
   expect(auto.kbps).toBe(MIN_KBPS);
   for (let i = 0; i < 400; i++) auto.second(0, 300, 9000);
   expect(auto.kbps).toBe(25_000);
+});
+
+test("a still desktop that stutters keeps the bitrate it needs when something moves", () => {
+  const late = new AutoBitrate(10_000, 25_000);
+  late.second(0, 10, 200);
+  for (let i = 0; i < 25; i++) late.second(0, 400, 200);
+  expect(late.kbps).toBe(10_000);
+  const lossy = new AutoBitrate(10_000, 25_000);
+  for (let i = 0; i < 60; i++) lossy.second(9, 10, 200);
+  expect(lossy.kbps).toBe(2000);
+  const narrow = new AutoBitrate(10_000, 25_000);
+  for (let i = 0; i < 60; i++) narrow.second(narrow.kbps > 900 ? 20 : 0, 10, Math.min(narrow.kbps, 900));
+  expect(narrow.kbps).toBeLessThan(1000);
 });
 
 const block = (frames: number, value: number) => [new Float32Array(frames).fill(value), new Float32Array(frames).fill(-value)];
@@ -210,4 +224,16 @@ test("every language has every text, and none is empty", () => {
   }
   expect(chooseLanguage(["fr-FR", "de-AT"])).toBe("de");
   expect(chooseLanguage(["fr"])).toBe("en");
+});
+
+test("who runs after the past begins anew, once in a while; who is far away does not", () => {
+  const far = new Lateness();
+  for (let now = 0; now < 10_000; now += 16) expect(far.tooLate(700 + (now % 5), now)).toBe(false);
+  expect(far.tooLate(1300, 10_000)).toBe(true);
+  expect(far.tooLate(1400, 10_500)).toBe(false); // the keyframe is on its way
+  expect(far.tooLate(1500, 12_100)).toBe(true);
+  const longer = new Lateness();
+  longer.tooLate(10, 0);
+  const again = Array.from({ length: 20_000 }, (_, i) => longer.tooLate(800, i * 16)).filter(Boolean).length;
+  expect(again).toBeLessThan(30); // the way has become longer for good
 });

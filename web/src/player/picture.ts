@@ -1,5 +1,6 @@
 // Access units to the canvas.
 
+import { Lateness } from "./late";
 import { FrameOrder } from "./order";
 import { KEYFRAME, type Message } from "./wire";
 
@@ -26,6 +27,7 @@ export interface PictureFigures {
   dropped: number;
   missing: number;
   skipped: number;
+  late: number;
   keyframesAsked: number;
   decoderErrors: number;
   bytes: number;
@@ -46,11 +48,12 @@ export class Picture {
   private drawnInThisTurn = false;
   private turn = 0;
   private shortest = Infinity;
+  private readonly lateness = new Lateness();
   codec = "";
   /** Of the page's clock over the host's, in milliseconds. */
   clockOffsetMs = 0;
   readonly figures: PictureFigures = {
-    drawn: 0, dropped: 0, missing: 0, skipped: 0, keyframesAsked: 0, decoderErrors: 0, bytes: 0,
+    drawn: 0, dropped: 0, missing: 0, skipped: 0, late: 0, keyframesAsked: 0, decoderErrors: 0, bytes: 0,
     captureMs: 0, encodeMs: 0, networkMs: 0, orderMs: 0, decodeMs: 0, drawMs: 0,
   };
 
@@ -70,11 +73,11 @@ export class Picture {
     this.order.patienceMs = Math.min(400, 100 + 2 * rtt);
   }
 
-  /** The shortest way of a frame through the network since the last call; 0 when none came. */
-  takeShortestWayMs(): number {
+  /** The shortest way of a frame through the network since the last call; null when none came. */
+  takeShortestWayMs(): number | null {
     const shortest = this.shortest;
     this.shortest = Infinity;
-    return Number.isFinite(shortest) ? shortest : 0;
+    return Number.isFinite(shortest) ? shortest : null;
   }
 
   add(message: Message<"Video">): void {
@@ -84,7 +87,12 @@ export class Picture {
     const networkMs = arrivedMs - this.clockOffsetMs - (capture_us + queue_us + encode_us) / 1000;
     this.shortest = Math.min(this.shortest, networkMs);
     this.smooth("networkMs", networkMs);
-    this.order.add({ index: message.index, key: (message.flags & KEYFRAME) !== 0, arrivedMs, message }, arrivedMs);
+    const key = (message.flags & KEYFRAME) !== 0;
+    if (this.lateness.tooLate(networkMs, arrivedMs) && !key) {
+      this.figures.late++;
+      this.order.reset(arrivedMs);
+    }
+    this.order.add({ index: message.index, key, arrivedMs, message }, arrivedMs);
     this.count();
   }
 

@@ -208,12 +208,15 @@ export class Connection {
   private second(): void {
     this.ping();
     const now = { ...this.picture.figures };
-    const before = this.last ?? now;
+    const before = this.last;
     this.last = now;
+    if (!before) return;
     const wayMs = this.picture.takeShortestWayMs();
-    if (!document.hidden && now.bytes > before.bytes) {
+    if (!document.hidden && this.ready) {
+      // Also a still desktop comes in pictures: a second without any is one in which all were lost.
+      const lost = now.bytes > before.bytes ? now.missing - before.missing : Infinity;
       const receivedKbps = ((now.bytes - before.bytes) * 8) / 1000;
-      const kbps = this.automatic?.second(now.missing - before.missing, wayMs, receivedKbps) ?? null;
+      const kbps = this.automatic?.second(lost, wayMs, receivedKbps) ?? null;
       if (kbps !== null) this.send({ is: "BitrateWanted", kbps });
     }
     const { view } = this.shared;

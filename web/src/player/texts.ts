@@ -130,7 +130,7 @@ const de: Texts = {
   start_again: "Neu starten",
   sign_in: "Anmelden",
   signed_out: "Du bist an diesem Host nicht angemeldet.",
-  link_over: "Dieser Link ist unbekannt oder abgelaufen. Frag nach einem neuen, wo du ihn her hast.",
+  link_over: "Dieser Link ist unbekannt oder abgelaufen. Bitte um einen neuen, wo du diesen bekommen hast.",
   switched_off: "Spielen im Browser ist auf diesem Host ausgeschaltet.",
   taken_over: "Diese Sitzung läuft in einem anderen Fenster weiter.",
   session_over: "Die Sitzung ist zu Ende.",
