@@ -95,3 +95,17 @@ def test_a_deck_that_the_kernel_does_not_know_becomes_a_dualsense(plug: Plug) ->
     kind = PadKind.STEAM_DECK if KNOWS_THE_DECK else PadKind.DUALSENSE
     eventually(lambda: session.hub.kinds() == {0: kind})
     session.only_key(session.node(REAL[kind].nodes[0].name), e.BTN_SOUTH)
+
+
+def test_the_controllers_stick_and_direction_pad_are_told_together(plug: Plug) -> None:
+    session = plug(PadKind.STEAM_CONTROLLER)
+    pad = session.node(REAL[PadKind.STEAM_CONTROLLER].nodes[0].name)
+    session.client.state(left_x=20000)
+    session.wait_axis(pad, e.ABS_X, 20000)
+    session.client.state(Button.RIGHT, left_x=20000, left_y=-10000)
+    session.wait_axis(pad, e.ABS_HAT0X, 32767)
+    session.wait_axis(pad, e.ABS_Y, 10000)
+    session.wait_axis(pad, e.ABS_X, 20000)
+    session.client.state()
+    for axis in (e.ABS_X, e.ABS_Y, e.ABS_HAT0X):
+        session.wait_axis(pad, axis, 0)

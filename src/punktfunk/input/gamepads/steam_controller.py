@@ -15,6 +15,8 @@ from punktfunk.input.gamepads.inputs import TRIGGER_PRESSED, Button, Contact, Pa
 from punktfunk.input.uhid import HidIdentity
 
 LEFT_PAD, RIGHT_PAD = 0, 1
+REFRESH_S, TURN_S = 0.1, 0.008
+"""Two turns tell all that there is."""
 _PRODUCT = 0x1102
 _STATE_TYPE, _STATE_BYTES = 0x01, 60
 _STATE = struct.Struct("<BBBBI3sBBxxx4h")
@@ -56,14 +58,19 @@ class SteamController:
     """One Steam Controller. ``serial`` names this pad among all of the machine."""
 
     shortest_interval_s = 0.0
-    refresh_interval_s = 0.1
 
     def __init__(self, pad: int, serial: str, phys: str = "") -> None:
+        self._taking_turns = False
         self._commands = steam.SteamCommands(pad, serial, _PRODUCT)
         self._sequence = 0
         name = "Valve Software Steam Controller"
         version = steam.HID_VERSION
         self.identity = HidIdentity(name, steam.VALVE, _PRODUCT, version, _DESCRIPTOR, phys, self._commands.serial)
+
+    @property
+    def refresh_interval_s(self) -> float:
+        """Short while each report tells one half, so that the other does not wait."""
+        return TURN_S if self._taking_turns else REFRESH_S
 
     def input_report(self, inputs: PadInputs, now: float) -> bytes:
         """The state report, 64 bytes. Stick and left touchpad take turns while both are in use."""
@@ -72,7 +79,7 @@ class SteamController:
         bits = _bits(inputs, left, right)
         stick = inputs.left_x, inputs.left_y
         place = _direction(inputs.buttons) if left is None else steam.pad_axes(left.x, left.y)
-        both = place is not None and stick != (0, 0)
+        both = self._taking_turns = place is not None and stick != (0, 0)
         if both:
             bits |= _STICK_AND_PAD
         if place is not None and not (both and self._sequence & 1):

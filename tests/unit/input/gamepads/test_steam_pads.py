@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from punktfunk.input.events import ContactPhase, PadTouched, Rumbled
 from punktfunk.input.gamepads.hid_model import MalformedReport
 from punktfunk.input.gamepads.inputs import Button, PadInputs
-from punktfunk.input.gamepads.steam_controller import SteamController
+from punktfunk.input.gamepads.steam_controller import REFRESH_S, TURN_S, SteamController
 from punktfunk.input.gamepads.steam_deck import WAKE_HOLD_S, WAKE_RELEASE_S, SteamDeck
 
 MENU = 1 << 14
@@ -93,3 +93,15 @@ def test_the_controllers_direction_pad_is_a_place_on_its_left_touchpad() -> None
     assert struct.unpack_from("<2h", report, 16) == (32767, 32767)
     up = SteamController(0, "s").input_report(PadInputs(buttons=Button.UP | Button.DOWN), 0.0)
     assert up[10] == 0
+
+
+def test_stick_and_left_touchpad_take_quick_turns() -> None:
+    pad = SteamController(0, "s")
+    pad.input_report(PadInputs(left_x=1000), 0.0)
+    assert pad.refresh_interval_s == REFRESH_S
+    both = PadInputs(left_x=1000, buttons=Button.LEFT)
+    places = [struct.unpack_from("<2h", pad.input_report(both, 0.0), 16) for _ in range(4)]
+    assert pad.refresh_interval_s == TURN_S
+    assert sorted(places) == [(-32767, 0)] * 2 + [(1000, 0)] * 2
+    pad.input_report(PadInputs(buttons=Button.LEFT), 0.0)
+    assert pad.refresh_interval_s == REFRESH_S
