@@ -8,8 +8,9 @@ import os
 import sys
 from pathlib import Path
 
-NICENESS = -10
-"""Before ordinary programs; a game that takes every processor must not hold up its own picture."""
+NICENESS = -5
+"""Before ordinary programs: a game that takes every processor must not hold up its own picture. About three times their
+share and no more, because an encoder that takes every processor must not hold up the desktop either."""
 SWITCH_INTERVAL_S = 0.0005
 """How long a thread that computes in Python may keep a waiting one from going on; the default is ten times as long."""
 

@@ -41,8 +41,8 @@ def shown(before: str, *, leads_session: bool = True) -> list[str]:
 @only_root
 def test_with_the_right_to_it_a_worker_and_its_threads_go_first() -> None:
     niceness, group, frozen, interval = shown(ORDINARY)
-    assert niceness == "-10"
-    assert group in ("-10", "none")
+    assert niceness == "-5"
+    assert group in ("-5", "none")
     assert int(frozen) > 1000
     assert float(interval) == 0.0005
 
@@ -51,7 +51,7 @@ def test_with_the_right_to_it_a_worker_and_its_threads_go_first() -> None:
 def test_the_group_of_a_terminal_is_left_alone() -> None:
     ours = Path("/proc/self/autogroup")
     before = ours.read_text() if ours.exists() else ""
-    assert shown(ORDINARY, leads_session=False)[0] == "-10"
+    assert shown(ORDINARY, leads_session=False)[0] == "-5"
     assert (ours.read_text() if ours.exists() else "") == before
 
 
