@@ -38,6 +38,8 @@ HIDDEN_DEADLINE_S = 150.0
 MAX_UNREAD_BYTES = 4 << 20
 """Messages that a page does not take; whoever is so far behind is gone."""
 MIN_BITRATE_KBPS = 500
+RELEASE_AFTER_S = 2.5
+"""A page that missed two of its pings may be gone with a key or a button down."""
 RESIZE_SPACING_S = 0.25
 _CODECS = ((1, Codec.H264), (2, Codec.HEVC), (4, Codec.AV1))
 _NO_ENDPOINT = ("browser", 0)
@@ -90,6 +92,7 @@ class PageConnection:
         self.session: Session | None = None
         self.stream: Stream | None = None
         self.over = False
+        self._let_go = False
 
     @property
     def is_stranger(self) -> bool:
@@ -100,7 +103,7 @@ class PageConnection:
         """One message of the page; nonsense ends the connection."""
         if self.over:
             return
-        self._heard = self._clock()
+        self._heard, self._let_go = self._clock(), False
         if not self._budget.spend(self._heard):
             self.end("the page sent too much", w.Cause.NONSENSE)
             return
@@ -124,6 +127,9 @@ class PageConnection:
             self.end("nothing was heard from the page any more", w.Cause.SILENT, again=True)
         elif self._gate.paused:
             self._transport.keep_alive()
+        elif now - self._heard > RELEASE_AFTER_S and self.stream is not None and not self._let_go:
+            self._let_go = True
+            self.stream.release_input()
 
     def end(self, reason: str, cause: w.Cause, *, again: bool = False) -> None:
         """Say why, and end the stream; the session goes on."""
