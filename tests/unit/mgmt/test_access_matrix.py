@@ -10,7 +10,7 @@ from tests.unit.mgmt.api_client import NATIVE_DEVICE, Bench
 from punktfunk.mgmt.access import Rule, Scope
 from punktfunk.mgmt.app import create_app
 from punktfunk.mgmt.guarded import GuardedRoute, Routes, UnguardedRoute, check_all_guarded
-from punktfunk.trust.devices import PairedDevice, Plane
+from punktfunk.trust.devices import Grants, PairedDevice, Plane
 from punktfunk.trust.identity import load_native_identity
 
 API = "/api/v1"
@@ -124,6 +124,12 @@ ALLOWED = {
     "console": set(Rule),
     "token of this machine": set(Rule),
     "token of this machine, elsewhere": set(),
+    "admin token that is over": set(),
+    "admin token that was revoked": set(),
+    "browser that was signed out": {Rule.OPEN},
+    "device whose access has ended": {Rule.OPEN},
+    "device that is kept out for now": {Rule.OPEN},
+    "streaming certificate with a forged cookie": {Rule.OPEN, Rule.DEVICE},
 }
 
 
@@ -155,7 +161,30 @@ def caller(bench: Bench, name: str) -> httpx.AsyncClient:
             return bench.console()
         case "token of this machine":
             return bench.local()
-    return bench.client(headers=dict(bench.local().headers))
+        case "admin token that is over":
+            text, _ = bench.management.account.create_token("script", [Scope.ADMIN], bench.clock(), 60.0)
+            bench.clock.now += 61
+            return bench.client(headers={"Authorization": f"Bearer {text}"})
+        case "admin token that was revoked":
+            text, token = bench.management.account.create_token("script", [Scope.ADMIN], bench.clock(), None)
+            bench.management.account.revoke_token(token.id)
+            return bench.client(headers={"Authorization": f"Bearer {text}"})
+        case "browser that was signed out":
+            client = bench.console()
+            bench.management.account.end_other_sessions("")
+            return client
+        case "device whose access has ended":
+            bench.store.set_grants(NATIVE_DEVICE, Grants.ALL, int(bench.clock()) - 1)
+            return bench.device()
+        case "device that is kept out for now":
+            bench.store.set_enabled(NATIVE_DEVICE, False)
+            return bench.device()
+        case "streaming certificate with a forged cookie":
+            cookie = {"Cookie": f"{bench.management.cookie}={'A' * 43}"}
+            return bench.client(certificate=NATIVE_DEVICE, headers=cookie)
+        case "token of this machine, elsewhere":
+            return bench.client(headers=dict(bench.local().headers))
+    raise AssertionError(name)
 
 
 def test_the_table_lists_exactly_the_routes_that_exist():

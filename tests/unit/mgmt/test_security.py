@@ -70,6 +70,21 @@ async def test_path_traversal(console_folder, tmp_path, path):
     assert MACHINE_TOKEN not in answer.text
 
 
+async def test_the_consoles_files_are_small_on_the_way(tmp_path):
+    text = b"<html>" + b"console " * 1000
+    folder = tmp_path / "assets"
+    folder.mkdir()
+    (folder / "index.html").write_bytes(text)
+    bench = Bench(tmp_path, load_assets(folder))
+    async with bench.client() as client:
+        small = await client.get("/", headers={"Accept-Encoding": "gzip, br"})
+        plain = await client.get("/", headers={"Accept-Encoding": "identity"})
+    assert small.content == plain.content == text
+    assert int(small.headers["content-length"]) < len(text) / 10
+    assert small.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+
+
 def test_only_regular_files_of_known_types_are_served(console_folder):
     assets = load_assets(console_folder)
     assert set(assets) == {"/index.html", "/app-0123abcd.js"}

@@ -63,10 +63,11 @@ export function Field({ label, help, error, children }: { label: string; help?: 
   );
 }
 
+// A dialog chooses what gets the focus, and goes by data-autofocus.
 export function TextField({ label, help, error, ...rest }: Omit<ComponentProps<"input">, "id"> & { label: string; help?: ReactNode; error?: string }) {
   return (
     <Field label={label} help={help} error={error}>
-      {(id, describedBy) => <input id={id} aria-describedby={describedBy} aria-invalid={!!error || undefined} {...rest} />}
+      {(id, describedBy) => <input id={id} aria-describedby={describedBy} aria-invalid={!!error || undefined} data-autofocus={rest.autoFocus} {...rest} />}
     </Field>
   );
 }

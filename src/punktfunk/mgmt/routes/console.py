@@ -27,7 +27,14 @@ async def console(request: Request) -> Response:
     if asset is None:
         raise not_found("such page")
     kept = "public, max-age=31536000, immutable" if asset.immutable else "no-cache"
-    headers = {"ETag": asset.etag, "Cache-Control": kept, "Content-Security-Policy": PAGE_POLICY}
+    headers = {
+        "ETag": asset.etag,
+        "Cache-Control": kept,
+        "Content-Security-Policy": PAGE_POLICY,
+        "Vary": "Accept-Encoding",
+    }
     if request.headers.get("if-none-match") == asset.etag:
         return Response(status_code=304, headers=headers)
+    if asset.gzipped and "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(asset.gzipped, media_type=asset.media_type, headers=headers | {"Content-Encoding": "gzip"})
     return Response(asset.data, media_type=asset.media_type, headers=headers)
