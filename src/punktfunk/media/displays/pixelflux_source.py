@@ -12,6 +12,7 @@ import os
 import socket
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pixelflux
@@ -128,7 +129,7 @@ class PixelfluxSource:
                 self._sway.set_mode(mode)
             except SwayError as error:
                 log.warning("the desktop's refresh rate stays untuned: %s", error)
-        return describe(self._capture.stream_info() or {}, plan, mode)
+        return describe(self._capture.stream_info() or {}, plan, mode, graphics=has_graphics_card())
 
     def _set_layout(self) -> None:
         layout, variant = self._target.keyboard_layout, self._target.keyboard_variant
@@ -187,13 +188,20 @@ def capture_settings(plan: VideoPlan, target: HostCompositor | OwnCompositor) ->
     return settings
 
 
-def describe(stream: dict[str, Any], plan: VideoPlan, mode: Mode) -> SourceInfo:
-    """What a running capture says about itself."""
+def has_graphics_card(devices: Path = Path("/dev")) -> bool:
+    """Whether anything here could be one. Where nothing is, what the library says of failed drivers is a riddle."""
+    return any(devices.glob("dri/renderD*")) or any(devices.glob("nvidia*"))
+
+
+def describe(stream: dict[str, Any], plan: VideoPlan, mode: Mode, *, graphics: bool = True) -> SourceInfo:
+    """What a running capture says about itself, on a machine with or without a graphics card."""
     hardware = bool(stream.get("hardware"))
     if hardware:
         why = f"hardware encoder of {stream.get('gpu') or stream.get('encode_node') or 'the GPU'}"
-    else:
+    elif graphics:
         why = f"software: {stream.get('encoder_reason') or 'no hardware encoder'}"
+    else:
+        why = "software: there is no graphics card"
     name = str(stream.get("codec", CODEC_NAMES[plan.codec]))
     codec = next((codec for codec, known in CODEC_NAMES.items() if known == name), None)
     if codec is None:
