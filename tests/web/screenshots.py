@@ -79,9 +79,7 @@ async def measure(page: Page) -> None:
             "performance.getEntriesByType('resource').filter(e => e.name.includes('/assets/')).map(e => e.transferSize)"
         )
         sent = sum(await page.evaluate(sizes))
-        print(
-            f"first paint {paint:.0f} ms, figures there {ready:.0f} ms, {sent / 1024:.0f} KiB of files"
-        )
+        print(f"first paint {paint:.0f} ms, figures there {ready:.0f} ms, {sent / 1024:.0f} KiB of files")
 
 
 if __name__ == "__main__":
