@@ -31,6 +31,8 @@ MAX_AUDIO_BACKLOG_BYTES = 1 << 20
 """Sound behind so much of waiting bytes would come too late."""
 UNSENT_BYTES = 64 * 1024
 """What the kernel may hold beyond what is under way: video that waits there is a queue that nobody sees."""
+MAX_PONG_BACKLOG_BYTES = 1 << 20
+"""Answers to pings that wait behind so much are not waited for by anybody honest."""
 _TOO_LARGE = 1009
 
 Connect = Callable[[PageTransport], PageListener | None]
@@ -144,6 +146,9 @@ class WebSocketPage(asyncio.Protocol):
                     message = bytes(self._partial)
                     self._partial.clear()
                     self._listener.received(message)
+            case Ping() if self.backlog_bytes > MAX_PONG_BACKLOG_BYTES:
+                # It asks and asks, and takes no answer.
+                self._transport.abort()
             case Ping():
                 self._transport.write(self._ws.send(event.response()))
             case TextMessage():
