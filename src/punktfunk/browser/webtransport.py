@@ -39,6 +39,8 @@ OPENING_DEADLINE_S = 10.0
 MAX_OVERHEAD_BYTES = 64 << 10
 """All that a connection may send outside of the page's stream, its request and the settings of HTTP/3. aioquic keeps an
 unfinished HTTP/3 frame whatever length it claims, and looks at all of it again whenever a packet comes."""
+STREAM_OVERHEAD_BYTES = 64
+"""Charged for each piece of a stream, empty ones too: aioquic remembers every stream that there ever was."""
 MAX_FRAMES_UNDER_WAY = 64
 _LENGTH_BYTES = 4
 _LATE = 0x10
@@ -78,7 +80,7 @@ class WebTransportPage(QuicConnectionProtocol):
         if isinstance(event, ProtocolNegotiated):
             self._http = H3Connection(self._quic, enable_webtransport=True)
         elif isinstance(event, StreamDataReceived) and event.stream_id != self._control:
-            self._overhead_bytes += len(event.data)
+            self._overhead_bytes += len(event.data) + STREAM_OVERHEAD_BYTES
             if self._overhead_bytes > MAX_OVERHEAD_BYTES:
                 self.refuse()
                 return

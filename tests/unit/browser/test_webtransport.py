@@ -121,6 +121,19 @@ async def test_an_endless_frame_ends_the_connection(door: Door, unidirectional: 
         assert await closed_within(client, 5)
 
 
+async def test_streams_without_end_end_the_connection(door: Door) -> None:
+    async with door.client() as client:
+        for _ in range(40):
+            if client._quic._close_event is not None:
+                break
+            for _ in range(50):
+                stream = client._quic.get_next_available_stream_id()
+                client._quic.send_stream_data(stream, b"", end_stream=True)
+            client.transmit()
+            await asyncio.sleep(0.02)
+        assert await closed_within(client, 5)
+
+
 async def test_a_page_may_say_more_than_a_stranger(door: Door) -> None:
     async with door.client() as client:
         http = H3Connection(client._quic, enable_webtransport=True)
