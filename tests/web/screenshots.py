@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import tempfile
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -37,6 +38,9 @@ async def draw(folder: Path) -> None:
                     await page.set_viewport_size(size)  # type: ignore[arg-type]
                     for name in web.PAGES:
                         await web.open_page(page, name)
+                        if name == "settings":
+                            # Not the folders of the machine that draws this.
+                            await page.get_by_label("Search settings").fill("display.")
                         await asyncio.sleep(LOOKS_AT_A_SESSION_S if name == "home" else 0.3)
                         await shoot(page, folder / f"{name}-{look}.png")
                 await measure(page)
@@ -48,7 +52,7 @@ async def shoot(page: Page, path: Path) -> None:
     with av.open(str(path)) as source:
         frame = next(source.decode(video=0))
     graph = Graph()
-    picture = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format)
+    picture = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 25))
     split, palette, use = graph.add("split"), graph.add("palettegen"), graph.add("paletteuse", "dither=none")
     sink = graph.add("buffersink")
     picture.link_to(split)

@@ -256,6 +256,7 @@ export const de: Texts = {
   "settings.saved": "Gespeichert. Es wirkt, sobald der Host neu startet.",
   "settings.saved_acts": "Gespeichert. Es wirkt ab jetzt.",
   "settings.at_once": "wirkt sofort",
+  "settings.next_session": "wirkt ab der nächsten Sitzung",
   "settings.changed": "wirkt nach einem Neustart",
   "settings.default": "Vorgabe: {value}",
   "settings.reset": "Zurück zur Vorgabe",

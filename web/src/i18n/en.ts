@@ -255,6 +255,7 @@ export const en = {
   "settings.saved": "Saved. It acts when the host starts again.",
   "settings.saved_acts": "Saved. It acts from now on.",
   "settings.at_once": "acts at once",
+  "settings.next_session": "acts on the next session",
   "settings.changed": "acts after a restart",
   "settings.default": "default: {value}",
   "settings.reset": "Back to the default",

@@ -80,7 +80,7 @@ function Row({ setting, wish, error, onChange }: { setting: Setting; wish: Value
   return (
     <div className={wish === undefined ? "setting" : "setting touched"}>
       <div className="grow">
-        <code>{setting.key}</code> {setting.changed ? <Badge tone="warn">{t("settings.changed")}</Badge> : setting.acts_at_once && <Badge tone="good">{t("settings.at_once")}</Badge>}
+        <code>{setting.key}</code> {setting.changed ? <Badge tone="warn">{t("settings.changed")}</Badge> : setting.acts_at_once && <Badge tone="good">{t(isOfNextSession(setting.key) ? "settings.next_session" : "settings.at_once")}</Badge>}
         <p lang={help.lang}>{help.text}</p>
         <small>
           {origin}{setting.origin_kind !== "default" && ` · ${t("settings.default", { value: shown(setting.default) })}`}
@@ -154,6 +154,9 @@ function Control({ setting, value, onChange, disabled }: { setting: Setting; val
     />
   );
 }
+
+/** Of those that need no restart, the ones that a running session keeps as they were. */
+const isOfNextSession = (key: string) => key.startsWith("display.") || key === "limits.linger_s";
 
 const SECTIONS = ["host", "network", "mgmt", "native", "gamestream", "limits", "display", "input", "audio", "video", "log"];
 const sectionTitle = (t: ReturnType<typeof useText>["t"], section: string) =>

@@ -28,7 +28,7 @@ export function Graph({ times, lines, label, height = HEIGHT }: { times: number[
         height,
         legend: { show: false },
         cursor: { show: false },
-        padding: [8, 4, 0, 0],
+        padding: [8, 26, 0, 0],
         scales: { x: { time: true }, y: { range: (_plot, _low, high) => [0, Math.max(high * 1.15, 1)] } },
         axes: [{ ...axis, size: 22, space: 70, values: (_plot, ticks) => ticks.map(clockOf) }, { ...axis, size: 38, space: 28 }],
         series: [{}, ...lines.map((line) => ({ label: line.name, stroke: color(`--graph-${line.color}`), width: 2, points: { show: false } }))],
