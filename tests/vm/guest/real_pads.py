@@ -128,7 +128,8 @@ def sony(name: str, product: int, touch_height: int, leds: frozenset[str], *, ol
     keys = {**COMMON, **BY_POSITION}
     gamepad = Node(
         name,
-        {**axes((*STICKS, e.ABS_Z, e.ABS_RZ), (0, 255, 0, 0, 0)), **HATS},
+        # hid-sony leaves the axes to the kernel's general part, which gives each a flat middle.
+        {**axes((*STICKS, e.ABS_Z, e.ABS_RZ), (0, 255, 0, 15 if old else 0, 0)), **HATS},
         frozenset({*keys.values(), e.BTN_TL2, e.BTN_TR2}),
         RUMBLE,
     )
@@ -144,8 +145,6 @@ def sony(name: str, product: int, touch_height: int, leds: frozenset[str], *, ol
         properties=frozenset({e.INPUT_PROP_POINTER, e.INPUT_PROP_BUTTONPAD}),
     )
     sensors = motion(f"{name} Motion Sensors", (-32768, 32768, 16, 0, 8192), (-2097152, 2097152, 16, 0, 1024))
-    if old:
-        sensors = motion(f"{name} Motion Sensors", (-32768, 32767, 16, 0, 8192), (-2097152, 2097151, 16, 0, 1024))
     return RealPad(
         driver="sony" if old else "playstation",
         ids=(0x054C, product, 0x8111),
