@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import struct
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import evdev
@@ -14,6 +12,7 @@ import pytest
 from evdev import ecodes as e
 from tests.vm.guest import libinput
 from tests.vm.guest.pad_session import eventually
+from tests.vm.guest.udev_daemon import udev_running
 
 from punktfunk.gamestream.input_packets import InputDecoder as GameStreamDecoder
 from punktfunk.input import touch_device as t
@@ -30,7 +29,6 @@ pytestmark = pytest.mark.vm
 
 SESSION = "vm-touch"
 SCREEN, TABLET = "punktfunk touchscreen", "punktfunk pen"
-UDEVD = Path("/lib/systemd/systemd-udevd")
 SURFACE = 1000 << 16 | 500
 
 
@@ -156,15 +154,8 @@ def test_unplugging_leaves_nothing(client: Client) -> None:
 
 @pytest.fixture(scope="module")
 def udev() -> Iterator[None]:
-    if shutil.which("udevadm") is None or not UDEVD.exists():
-        pytest.skip("udev is not installed")
-    if Path("/run/udev/control").exists():
+    with udev_running():
         yield
-        return
-    with subprocess.Popen([UDEVD]) as daemon:
-        eventually(lambda: Path("/run/udev/control").exists())
-        yield
-        daemon.terminate()
 
 
 def reader(name: str) -> libinput.Reader:

@@ -83,10 +83,9 @@ class Run:
 
 Step = WriteFile | RemoveFile | Run
 
-_RELOAD = (
-    Run(("udevadm", "control", "--reload"), "read the rules"),
-    Run(("udevadm", "trigger", "--subsystem-match=misc"), "apply them"),
-)
+_NODES = ("/dev/uinput", "/dev/uhid")
+_READ_RULES = Run(("udevadm", "control", "--reload"), "read the rules")
+_APPLY_RULES = Run(("udevadm", "trigger", "--subsystem-match=misc"), "apply them")
 
 
 def installation(user: str) -> list[Step]:
@@ -96,7 +95,8 @@ def installation(user: str) -> list[Step]:
         Run(("usermod", "--append", "--groups", GROUP, user), f"let {user} make gamepads"),
         *(WriteFile(path, content) for path, content in FILES.items()),
         Run(("modprobe", "--all", "uinput", "uhid"), "load the modules", optional=True),
-        *_RELOAD,
+        _READ_RULES,
+        _APPLY_RULES,
     ]
 
 
@@ -106,7 +106,12 @@ def removal(user: str) -> list[Step]:
         *(RemoveFile(path) for path in FILES),
         Run(("gpasswd", "--delete", user, GROUP), f"take {user} out of the group", optional=True),
         Run(("groupdel", GROUP), "remove the group", optional=True),
-        *_RELOAD,
+        _READ_RULES,
+        Run(("udevadm", "settle", "--timeout=10"), "wait until it is done with the old ones", optional=True),
+        # udev takes back no rights that an earlier rule gave; then other packages' rules give theirs again.
+        Run(("chown", "root:root", *_NODES), "give the nodes back", optional=True),
+        Run(("chmod", "0600", *_NODES), "close them", optional=True),
+        _APPLY_RULES,
     ]
 
 

@@ -25,6 +25,13 @@ def test_everything_written_is_removed_again() -> None:
     assert written == removed == set(permissions.FILES)
 
 
+def test_the_nodes_are_given_back_before_other_rules_apply_again() -> None:
+    commands = [step.command for step in permissions.removal("ann") if isinstance(step, Run)]
+    closed = commands.index(("chmod", "0600", "/dev/uinput", "/dev/uhid"))
+    assert commands.index(("udevadm", "control", "--reload")) < closed < len(commands) - 1
+    assert commands[-1][:2] == ("udevadm", "trigger")
+
+
 def test_files_are_written_and_removed(tmp_path: Path) -> None:
     file = tmp_path / "new" / "file"
     perform(WriteFile(file, "text"))
