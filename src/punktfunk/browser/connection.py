@@ -276,7 +276,8 @@ class PageConnection:
             return
         match self._assembler.add(data):
             case VideoReport(message, keyframe):
-                match self._gate.frame(self._transport.backlog_bytes, keyframe=keyframe):
+                waiting, since_s = self._transport.backlog_bytes, self._transport.backlog_s
+                match self._gate.frame(waiting, since_s, keyframe=keyframe):
                     case Verdict.SEND:
                         self._transport.send_video(message, keyframe=keyframe)
                     case Verdict.DROP:

@@ -6,6 +6,8 @@ import enum
 
 BACKLOG_LIMIT_S = 0.25
 MIN_BACKLOG_BYTES = 128 * 1024
+AGE_LIMIT_S = 1.0
+"""A still desktop is some kilobytes a second: there, bytes say nothing about how late they are."""
 MESSAGES_PER_S = 2000.0
 """A mouse that reports 1000 times a second and four controllers at 125 Hz stay well below."""
 BUDGET_BURST = 4000
@@ -20,7 +22,7 @@ class Verdict(enum.Enum):
 
 
 class FrameGate:
-    """Decides from the bytes that wait in front of the page.
+    """Decides from the bytes that wait in front of the page, and how long they have.
 
     A frame that is dropped takes all up to the next keyframe along, so a keyframe is asked for as soon as the backlog
     is gone, and not sooner: it would only make it longer.
@@ -40,12 +42,12 @@ class FrameGate:
         """The backlog at which frames are dropped."""
         return max(MIN_BACKLOG_BYTES, int(self.bitrate_kbps * 125 * BACKLOG_LIMIT_S))
 
-    def frame(self, backlog_bytes: int, *, keyframe: bool) -> Verdict:
+    def frame(self, backlog_bytes: int, backlog_s: float = 0.0, *, keyframe: bool) -> Verdict:
         """One frame that is ready to leave."""
         if self.paused:
             self._needs_key, self._asked = True, False
             return Verdict.DROP
-        if backlog_bytes > self.limit_bytes:
+        if backlog_bytes > self.limit_bytes or backlog_s > AGE_LIMIT_S:
             self._needs_key, self._asked = True, False
             self.dropped += 1
             return Verdict.DROP

@@ -16,6 +16,11 @@ class PageTransport(Protocol):
         """Video that the page has not taken yet."""
         ...
 
+    @property
+    def backlog_s(self) -> float:
+        """How long the oldest of it has been waiting."""
+        ...
+
     def send(self, message: bytes) -> None:
         """Send reliably and in order."""
         ...

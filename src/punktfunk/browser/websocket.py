@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -53,6 +54,7 @@ class WebSocketPage(asyncio.Protocol):
         self._listener: PageListener | None = None
         self._partial = bytearray()
         self._open = False
+        self._waiting_since: float | None = None
 
     @classmethod
     def factory(cls, connect: Connect, is_ours: IsOurs) -> Callable[..., WebSocketPage]:
@@ -95,6 +97,16 @@ class WebSocketPage(asyncio.Protocol):
     def backlog_bytes(self) -> int:
         """What the page has not taken yet."""
         return self._transport.get_write_buffer_size()
+
+    @property
+    def backlog_s(self) -> float:
+        """Since when something has been waiting."""
+        if not self.backlog_bytes:
+            self._waiting_since = None
+            return 0.0
+        if self._waiting_since is None:
+            self._waiting_since = time.monotonic()
+        return time.monotonic() - self._waiting_since
 
     def send(self, message: bytes) -> None:
         """Send one message."""

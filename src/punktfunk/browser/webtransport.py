@@ -1,7 +1,9 @@
-"""Pages over WebTransport: HTTP/3 by aioquic, one stream per frame, datagrams for sound and positions.
+"""Pages over WebTransport: HTTP/3 by aioquic, streams for video, datagrams for sound and positions.
 
-The page opens one bidirectional stream for everything reliable (each message behind its u32 length). Each frame has a
-unidirectional stream of its own, so that a lost packet of one frame does not hold up the next.
+The page opens one bidirectional stream for everything reliable; each message stands behind its u32 length, there and
+everywhere. Video has a unidirectional stream of its own until frames have to be dropped: that one is reset, and the
+next keyframe begins another. A stream for each frame would gain nothing, since each frame needs the one before it, and
+costs pages more work than the frame itself.
 """
 
 from __future__ import annotations
@@ -11,9 +13,9 @@ import datetime
 import logging
 import socket
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from aioquic.asyncio.protocol import QuicConnectionProtocol
 from aioquic.asyncio.server import QuicServer, serve
@@ -41,12 +43,21 @@ MAX_OVERHEAD_BYTES = 64 << 10
 unfinished HTTP/3 frame whatever length it claims, and looks at all of it again whenever a packet comes."""
 STREAM_OVERHEAD_BYTES = 64
 """Charged for each piece of a stream, empty ones too: aioquic remembers every stream that there ever was."""
-MAX_FRAMES_UNDER_WAY = 64
+MAX_FRAMES_UNDER_WAY = 600
+"""Ten seconds at 60 Hz; frames are dropped long before."""
 _LENGTH_BYTES = 4
 _LATE = 0x10
 _RENEWAL_CHECK_S = 3600.0
 
 Connect = Callable[[PageTransport], PageListener | None]
+
+
+class _SentFrame(NamedTuple):
+    """A frame on the video stream: where it ends, and when it was sent."""
+
+    end: int
+    at: float
+    keyframe: bool
 
 
 class WebTransportPage(QuicConnectionProtocol):
@@ -63,8 +74,9 @@ class WebTransportPage(QuicConnectionProtocol):
         self._control: int | None = None
         self._buffer = bytearray()
         self._listener: PageListener | None = None
-        self._frames: dict[int, int] = {}
-        self._keyframes: set[int] = set()
+        self._video: int | None = None
+        self._sent: deque[_SentFrame] = deque()
+        self._finishing: list[int] = []
         self._overhead_bytes = 0
         self._opening = asyncio.get_running_loop().call_later(OPENING_DEADLINE_S, self._close_unopened)
         self._ended = False
@@ -98,12 +110,26 @@ class WebTransportPage(QuicConnectionProtocol):
     @property
     def backlog_bytes(self) -> int:
         """Bytes of frames that the page has not acknowledged yet."""
+        self._finishing = [stream for stream in self._finishing if self._unacknowledged(stream)]
+        return sum(map(self._unacknowledged, self._finishing)) + self._unacknowledged(self._video)
+
+    @property
+    def backlog_s(self) -> float:
+        """How long the oldest of them has been under way, beyond the round trip that an acknowledgement takes."""
+        stream = self._quic._streams.get(self._video) if self._video is not None else None
+        while self._sent and stream is not None and self._sent[0].end <= stream.sender._buffer_start:
+            self._sent.popleft()
+        if not self._sent:
+            return 0.0
+        round_trip_s: float = self._quic._loss._rtt_smoothed
+        return max(0.0, time.monotonic() - self._sent[0].at - round_trip_s)
+
+    def _unacknowledged(self, stream_id: int | None) -> int:
         # aioquic forgets a stream once all of it is acknowledged, and offers no other way to see that.
-        streams = self._quic._streams
-        for stream in [s for s in self._frames if s not in streams or streams[s].sender.is_finished]:
-            del self._frames[stream]
-        self._keyframes &= self._frames.keys()
-        return sum(self._frames.values())
+        stream = self._quic._streams.get(stream_id) if stream_id is not None else None
+        if stream is None or stream.sender.is_finished or stream.sender._reset_error_code is not None:
+            return 0
+        return stream.sender._buffer_stop - stream.sender._buffer_start
 
     def send(self, message: bytes) -> None:
         """Send on the control stream."""
@@ -112,24 +138,29 @@ class WebTransportPage(QuicConnectionProtocol):
             self.transmit()
 
     def send_video(self, message: bytes, *, keyframe: bool) -> None:
-        """Send a frame on a stream of its own."""
-        if self._http is None or self._session is None or self._ended or len(self._frames) >= MAX_FRAMES_UNDER_WAY:
+        """Send a frame behind the one before it."""
+        if self._http is None or self._session is None or self._ended or len(self._sent) >= MAX_FRAMES_UNDER_WAY:
             return
-        stream = self._http.create_webtransport_stream(self._session, is_unidirectional=True)
-        self._frames[stream] = len(message)
-        if keyframe:
-            self._keyframes.add(stream)
-        self._quic.send_stream_data(stream, message, end_stream=True)
+        if self._video is None:
+            self._video = self._http.create_webtransport_stream(self._session, is_unidirectional=True)
+        self._quic.send_stream_data(self._video, len(message).to_bytes(_LENGTH_BYTES, "big") + message)
+        end = self._quic._streams[self._video].sender._buffer_stop
+        self._sent.append(_SentFrame(end, time.monotonic(), keyframe))
         self.transmit()
 
     def drop_video(self) -> None:
-        """Reset the frames that are still under way: they would come too late. Keyframes go on: over a way that takes
-        longer for one than the backlog may last, nothing would ever be seen otherwise."""
-        if not self.backlog_bytes or self._ended:
+        """Take back what is still under way: it would come too late. A keyframe goes on to its end: over a way that
+        takes longer for one than the backlog may last, nothing would ever be seen otherwise."""
+        if self._video is None or self._ended:
             return
-        for stream in self._frames.keys() - self._keyframes:
-            self._quic.reset_stream(stream, _LATE)
-            del self._frames[stream]
+        _ = self.backlog_s  # forgets what has arrived
+        if any(frame.keyframe for frame in self._sent):
+            self._quic.send_stream_data(self._video, b"", end_stream=True)
+            self._finishing.append(self._video)
+        else:
+            self._quic.reset_stream(self._video, _LATE)
+        self._video = None
+        self._sent.clear()
         self.transmit()
 
     def send_audio(self, message: bytes) -> None:
@@ -141,8 +172,7 @@ class WebTransportPage(QuicConnectionProtocol):
     @property
     def unread_bytes(self) -> int:
         """Bytes of the control stream that the page has not acknowledged yet."""
-        stream = self._quic._streams.get(self._control) if self._control is not None else None
-        return stream.sender._buffer_stop - stream.sender._buffer_start if stream is not None else 0
+        return self._unacknowledged(self._control)
 
     def keep_alive(self) -> None:
         """A PING, which the page's browser answers even where its scripts sleep."""
@@ -226,6 +256,11 @@ class _Face:
         self.send_audio = page.send_audio
         self.keep_alive = page.keep_alive
         self.close = page.close_page
+
+    @property
+    def backlog_s(self) -> float:
+        """See WebTransportPage."""
+        return self._page.backlog_s
 
     @property
     def unread_bytes(self) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from punktfunk.browser import wire as w
-from punktfunk.browser.flow import BUDGET_BURST, FrameGate, MessageBudget, Verdict
+from punktfunk.browser.flow import AGE_LIMIT_S, BUDGET_BURST, FrameGate, MessageBudget, Verdict
 from punktfunk.browser.input_events import PageInput
 from punktfunk.browser.link_file import read_links, write_links
 from punktfunk.browser.reports import MAX_FRAME_BYTES, PART_BYTES, Assembler, VideoReport, video_parts
@@ -127,6 +127,13 @@ def test_a_page_may_send_at_the_pace_of_a_fast_mouse_and_not_more():
     assert all(budget.spend(i / 1500) for i in range(20_000))
     flooded = MessageBudget(0.0)
     assert sum(flooded.spend(0.0) for _ in range(3 * BUDGET_BURST)) == BUDGET_BURST
+
+
+def test_few_bytes_that_wait_for_long_are_a_backlog_too():
+    gate = FrameGate(10_000)
+    assert gate.frame(0, keyframe=True) is Verdict.SEND
+    assert gate.frame(100, AGE_LIMIT_S + 0.01, keyframe=False) is Verdict.DROP
+    assert gate.frame(0, keyframe=False) is Verdict.DROP_AND_ASK
 
 
 def test_nothing_is_sent_to_a_hidden_page_and_a_keyframe_comes_first_afterwards():

@@ -23,7 +23,7 @@ export interface Listener {
 
 export type Choice = "auto" | "webtransport" | "websocket";
 const WEBTRANSPORT_DEADLINE_MS = 2500;
-const MAX_FRAME_BYTES = 9 << 20;
+const MAX_MESSAGE_BYTES = 9 << 20;
 
 export async function open(ticket: Ticket, choice: Choice, listener: Listener): Promise<Carrier> {
   if (choice !== "websocket" && ticket.webtransport_port && "WebTransport" in globalThis) {
@@ -72,7 +72,7 @@ async function openWebTransport(ticket: Ticket, listener: Listener): Promise<Car
   const datagrams = transport.datagrams.writable.getWriter();
   void closed.then(() => listener.lost());
   void readMessages(control.readable, listener);
-  void readFrames(transport, listener);
+  void readStreams(transport, listener);
   void readDatagrams(transport, listener);
   return {
     name: "webtransport",
@@ -87,53 +87,47 @@ async function openWebTransport(ticket: Ticket, listener: Listener): Promise<Car
   };
 }
 
+/** Messages behind their u32 lengths. A stream that the host takes back ends in an error: what it held was late. */
 async function readMessages(readable: ReadableStream<Uint8Array>, listener: Listener): Promise<void> {
-  let held = new Uint8Array(0);
+  const reader = readable.getReader();
+  let held: Uint8Array[] = [];
+  let length = 0;
+  let wanted = 0;
   try {
-    for (const reader = readable.getReader(); ; ) {
+    for (;;) {
       const { value, done } = await reader.read();
       if (done) return;
-      held = join([held, value]);
-      while (held.length >= 4) {
-        const length = new DataView(held.buffer, held.byteOffset).getUint32(0);
-        if (held.length < 4 + length) break;
-        listener.received(held.slice(4, 4 + length));
-        held = held.slice(4 + length);
+      held.push(value);
+      length += value.length;
+      if (length < wanted) continue;
+      let whole = join(held);
+      while (whole.length >= 4) {
+        wanted = 4 + new DataView(whole.buffer, whole.byteOffset).getUint32(0);
+        if (wanted > MAX_MESSAGE_BYTES) return void reader.cancel();
+        if (whole.length < wanted) break;
+        listener.received(whole.slice(4, wanted));
+        whole = whole.subarray(wanted);
+        wanted = 0;
       }
+      held = [whole];
+      length = whole.length;
     }
   } catch {
     // The connection's own end is told by its `closed`.
   }
 }
 
-async function readFrames(transport: WebTransport, listener: Listener): Promise<void> {
+async function readStreams(transport: WebTransport, listener: Listener): Promise<void> {
   const streams = (transport.incomingUnidirectionalStreams as ReadableStream<ReadableStream<Uint8Array>>).getReader();
   try {
     for (;;) {
       const { value, done } = await streams.read();
       if (done) return;
-      void readFrame(value, listener);
+      void readMessages(value, listener);
     }
   } catch {
     // As above.
   }
-}
-
-async function readFrame(stream: ReadableStream<Uint8Array>, listener: Listener): Promise<void> {
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  try {
-    for (const reader = stream.getReader(); ; ) {
-      const { value, done } = await reader.read();
-      if (done) break;
-      parts.push(value);
-      length += value.length;
-      if (length > MAX_FRAME_BYTES) return void reader.cancel();
-    }
-  } catch {
-    return; // the host took a late frame back
-  }
-  listener.received(join(parts));
 }
 
 async function readDatagrams(transport: WebTransport, listener: Listener): Promise<void> {

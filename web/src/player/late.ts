@@ -1,6 +1,6 @@
 // When to stop running after what is late, and begin anew with a keyframe.
 
-const LATE_MS = 500;
+const LATE_MS = 800;
 /** A keyframe and the way to it need their time before it is judged again. */
 const PATIENCE_MS = 2000;
 /** The way may have become longer for good: the base follows, slowly. */

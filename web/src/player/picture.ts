@@ -7,6 +7,7 @@ import { KEYFRAME, type Message } from "./wire";
 const MAX_DECODING = 6;
 /** Frames whose way is remembered until they come out of the decoder. */
 const MAX_REMEMBERED = 128;
+const CLOCK_STEP_MS = 5;
 
 interface Unit {
   index: number;
@@ -48,10 +49,10 @@ export class Picture {
   private drawnInThisTurn = false;
   private turn = 0;
   private shortest = Infinity;
-  private readonly lateness = new Lateness();
+  private lateness = new Lateness();
   codec = "";
-  /** Of the page's clock over the host's, in milliseconds. */
-  clockOffsetMs = 0;
+  /** Of the page's clock over the host's, in milliseconds; null until it is known. */
+  private offsetMs: number | null = null;
   readonly figures: PictureFigures = {
     drawn: 0, dropped: 0, missing: 0, skipped: 0, late: 0, keyframesAsked: 0, decoderErrors: 0, bytes: 0,
     captureMs: 0, encodeMs: 0, networkMs: 0, orderMs: 0, decodeMs: 0, drawMs: 0,
@@ -66,6 +67,16 @@ export class Picture {
       this.figures.keyframesAsked++;
       wantKeyframe();
     });
+  }
+
+  get clockOffsetMs(): number | null {
+    return this.offsetMs;
+  }
+
+  /** A truer one makes every way before it incomparable. */
+  set clockOffsetMs(offset: number) {
+    if (this.offsetMs === null || Math.abs(offset - this.offsetMs) > CLOCK_STEP_MS) this.lateness = new Lateness();
+    this.offsetMs = offset;
   }
 
   /** How long frames may wait for one that is late: a lost packet is sent again within two round trips. */
@@ -83,17 +94,20 @@ export class Picture {
   add(message: Message<"Video">): void {
     const arrivedMs = performance.now();
     this.figures.bytes += message.data.length;
-    const { capture_us, queue_us, encode_us } = message;
-    const networkMs = arrivedMs - this.clockOffsetMs - (capture_us + queue_us + encode_us) / 1000;
-    this.shortest = Math.min(this.shortest, networkMs);
-    this.smooth("networkMs", networkMs);
     const key = (message.flags & KEYFRAME) !== 0;
-    if (this.lateness.tooLate(networkMs, arrivedMs) && !key) {
+    if (this.offsetMs !== null && this.isLate(message, arrivedMs - this.offsetMs) && !key) {
       this.figures.late++;
       this.order.reset(arrivedMs);
     }
     this.order.add({ index: message.index, key, arrivedMs, message }, arrivedMs);
     this.count();
+  }
+
+  private isLate({ capture_us, queue_us, encode_us }: Message<"Video">, arrivedHostMs: number): boolean {
+    const networkMs = arrivedHostMs - (capture_us + queue_us + encode_us) / 1000;
+    this.shortest = Math.min(this.shortest, networkMs);
+    this.smooth("networkMs", networkMs);
+    return this.lateness.tooLate(networkMs, arrivedHostMs);
   }
 
   /** Now and then, also while nothing comes. */
