@@ -140,7 +140,7 @@ async def _report(log: Path, button: int, pressed: bool) -> Report:
 
 def _reports(text: str) -> list[Report]:
     found = re.findall(r"\x1b\[<(\d+);(-?\d+);(-?\d+)([Mm])", text)
-    return [Report(int(b), int(x), int(y), end == "M") for b, x, y, end in found]
+    return [Report(int(b), int(x) - 1, int(y) - 1, end == "M") for b, x, y, end in found]  # they count from one
 
 
 def _corner_of_the_terminal(picture: Picture) -> tuple[int, int]:
