@@ -114,6 +114,10 @@ class BrowserPlane:
         running = self._sessions.of_client(admission.client_id, PLANE)
         if running is not None:
             self._replace_older(running)
+            try:
+                self._sessions.check_return(running)
+            except SessionRefused as error:
+                raise PlayRefused(str(error)) from error
             return running
         wanted = admission.app_id or app
         chosen = next((a for a in self.apps if a.id == wanted), self.apps[0] if self.apps and not wanted else None)

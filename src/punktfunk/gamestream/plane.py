@@ -26,7 +26,7 @@ from punktfunk.gamestream.serverinfo import NO_MAC, HostFacts
 from punktfunk.gamestream.stream_plan import Encryption, StreamOffer, StreamPlan
 from punktfunk.gamestream.tls import server_context
 from punktfunk.media.plan import Mode
-from punktfunk.session.lifecycle import EndReason
+from punktfunk.session.lifecycle import EndReason, State
 from punktfunk.session.manager import SessionManager, SessionRefused
 from punktfunk.session.plan import App
 from punktfunk.session.session import Session
@@ -181,7 +181,8 @@ class GameStreamPlane:
         self._check_encryption(request)
         if self.running_app(caller.device):
             raise StreamRefused(400, "An app is already running on this host")
-        if sum(session.request.plane == PLANE for session in self._sessions.sessions) >= self._max_sessions:
+        served = [s for s in self._sessions.sessions if s.request.plane == PLANE and s.state is not State.LINGERING]
+        if len(served) >= self._max_sessions:
             raise StreamRefused(503, "All places for Moonlight clients on this host are taken")
         try:
             session = await self._sessions.launch(
@@ -204,6 +205,10 @@ class GameStreamPlane:
         session = self._sessions.of_client(caller.device.fingerprint, PLANE)
         if session is None:
             raise StreamRefused(503, "No running app to resume")
+        try:
+            self._sessions.check_return(session)
+        except SessionRefused as error:
+            raise StreamRefused(503, str(error)) from error
         self._check_encryption(request)
         return self._expect(caller, request, session)
 

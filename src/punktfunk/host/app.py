@@ -115,6 +115,7 @@ class Host:
         self.desktop = self._choose_desktop()
         self.sessions.change(
             settings.limits.sessions,
+            settings.limits.waiting,
             lambda around: replace(around, make_desktop=self.desktop.make, linger_s=settings.limits.linger_s),
         )
 
@@ -167,7 +168,7 @@ class Host:
             PadKind(settings.input.gamepad),
             kernel_touch=has_kernel_touch(settings),
         )
-        self.sessions = SessionManager(surroundings, settings.limits.sessions)
+        self.sessions = SessionManager(surroundings, settings.limits.sessions, settings.limits.waiting)
         self._exits.push_async_callback(self.sessions.shutdown)
         self._in_background(self.sessions.run())
         self.store.subscribe(self._device_changed)

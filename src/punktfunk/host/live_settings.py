@@ -10,6 +10,7 @@ ACTS_AT_ONCE = frozenset(
     {
         "log.level",
         "limits.sessions",
+        "limits.waiting",
         "limits.linger_s",
         "display.desktop_command",
         "display.wallpaper",

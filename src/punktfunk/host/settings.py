@@ -118,7 +118,15 @@ class ManagementSettings(msgspec.Struct, frozen=True, kw_only=True):
 class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How much at once."""
 
-    sessions: Annotated[int, Meta(ge=1, le=64, description="Sessions of all protocols at the same time.")] = 4
+    sessions: Annotated[int, Meta(ge=1, le=64, description="Clients of all protocols at the same time.")] = 4
+    waiting: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=64,
+            description="Desktops kept for clients that are away. One more, and the one that waited longest ends.",
+        ),
+    ] = 8
     linger_s: Annotated[
         int,
         Meta(ge=0, le=604_800, description="Seconds that a desktop waits for its client. 0: for ever."),

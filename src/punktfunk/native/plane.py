@@ -300,6 +300,7 @@ class NativePlane:
             await session.end(EndReason.CANCELLED)
             session = None
         if session is not None:
+            self._sessions.check_return(session)
             return session
         return await self._sessions.launch(
             client_id=connection.client_id,

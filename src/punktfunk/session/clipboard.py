@@ -8,6 +8,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Mapping
 
+from punktfunk.session.command_output import kill, read_all
 from punktfunk.session.identity import UserIdentity
 
 COMMAND_TIMEOUT_S = 10.0
@@ -73,7 +74,7 @@ class DesktopClipboard:
                 while await process.stdout.readline():
                     changed()
             finally:
-                await _end(process)
+                await kill(process)
             await asyncio.sleep(RESTART_PAUSE_S)
 
     async def _run(self, *command: str, limit: int, content: bytes | None = None) -> bytes | None:
@@ -94,12 +95,12 @@ class DesktopClipboard:
                     with contextlib.suppress(ConnectionError):
                         await process.stdin.drain()
                     process.stdin.close()
-                output = await _read(process.stdout, limit) if process.stdout is not None else b""
+                output = await read_all(process.stdout, limit) if process.stdout is not None else b""
                 return output if output is not None and await process.wait() == 0 else None
         except TimeoutError:
             return None
         finally:
-            await _end(process)
+            await kill(process)
 
     async def _spawn(
         self, *command: str, stdin: int = asyncio.subprocess.DEVNULL, stdout: int
@@ -116,19 +117,3 @@ class DesktopClipboard:
             group=None if user is None else user.gid,
             extra_groups=None if user is None else user.groups(),
         )
-
-
-async def _read(stream: asyncio.StreamReader, limit: int) -> bytes | None:
-    """Everything, or None when it is more than ``limit``."""
-    content = bytearray()
-    while chunk := await stream.read(64 * 1024):
-        content += chunk
-        if len(content) > limit:
-            return None
-    return bytes(content)
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        process.kill()
-    await process.wait()

@@ -82,6 +82,8 @@ class Session:
     around: Surroundings
     on_ended: Callable[[Session], None] = lambda _session: None
     on_ending: Callable[[Session, EndReason], None] = lambda _session, _reason: None
+    may_stream: Callable[[Session], None] = lambda _session: None
+    """Raises StreamError when a client that comes back finds no place."""
     on_stream_failed: Callable[[Session, str], None] = lambda _session, _reason: None
     stream: Stream | None = None
     started_at: float = field(default_factory=time.time)
@@ -148,6 +150,7 @@ class Session:
         """Stream to a client that has connected; an older connection of this session is dropped. Raises StreamError."""
         async with self._change:
             self._check_not_over()
+            self.may_stream(self)
             await self._drop_stream()
             self._advance(State.STARTING)
             self.mode = spec.video.mode

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Mapping
 
 from punktfunk.media.plan import Mode
+from punktfunk.session.command_output import kill, read_all
 from punktfunk.session.identity import UserIdentity
 
 WIDTH = 480
@@ -55,23 +55,10 @@ class Snapshots:
         assert process.stdout is not None
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                picture = await _read(process.stdout)
+                picture = await read_all(process.stdout, MAX_BYTES)
                 return picture if await process.wait() == 0 else None
         except TimeoutError:
             return None
         finally:
             if process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
-                # asyncio tells of an exit only once the pipe has been read to its end.
-                await _read(process.stdout)
-                await process.wait()
-
-
-async def _read(stream: asyncio.StreamReader) -> bytes | None:
-    """Everything, or None when it is more than a small picture can be."""
-    picture: bytes | None = b""
-    while chunk := await stream.read(65536):
-        if picture is not None:
-            picture = picture + chunk if len(picture) + len(chunk) <= MAX_BYTES else None
-    return picture
+                await kill(process)
