@@ -2,8 +2,7 @@
 
 The page opens one bidirectional stream for everything reliable; each message stands behind its u32 length, there and
 everywhere. Video has a unidirectional stream of its own until frames have to be dropped: that one is reset, and the
-next keyframe begins another. A stream for each frame would gain nothing, since each frame needs the one before it, and
-costs pages more work than the frame itself.
+next keyframe begins another. A stream for each frame would gain nothing: each frame needs the one before it.
 """
 
 from __future__ import annotations

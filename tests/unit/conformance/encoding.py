@@ -1,6 +1,9 @@
 """Small real streams for the tests: x264, x265, SVT-AV1 and Opus through PyAV."""
 
 import fractions
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -23,6 +26,17 @@ ENCODERS = {
 LEFT = (200, 30, 30)
 
 
+@contextmanager
+def usual_priority() -> Iterator[None]:
+    """Undo what SVT-AV1 does to a caller that is root: its thread goes before everything else, in real time, which every
+    later test and each program that it starts would inherit."""
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, parameters)
+
+
 @lru_cache
 def access_units(codec: Codec, width: int = 320, height: int = 180, count: int = 8) -> tuple[bytes, ...]:
     """One IDR and P frames of a picture whose left half is :data:`LEFT`."""
@@ -33,13 +47,15 @@ def access_units(codec: Codec, width: int = 320, height: int = 180, count: int =
     context.options = options
     context.thread_count = 1
     units = []
-    for number in range(count):
-        picture = np.full((height, width, 3), number * 10 % 255, np.uint8)
-        picture[:, : width // 2] = LEFT
-        frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p")
-        frame.pts = number
-        units += [bytes(packet) for packet in context.encode(frame)]
-    return tuple(units + [bytes(packet) for packet in context.encode(None)])
+    with usual_priority():
+        for number in range(count):
+            picture = np.full((height, width, 3), number * 10 % 255, np.uint8)
+            picture[:, : width // 2] = LEFT
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p")
+            frame.pts = number
+            units += [bytes(packet) for packet in context.encode(frame)]
+        units += [bytes(packet) for packet in context.encode(None)]
+    return tuple(units)
 
 
 @lru_cache
