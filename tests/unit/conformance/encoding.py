@@ -28,7 +28,7 @@ LEFT = (200, 30, 30)
 
 @contextmanager
 def usual_priority() -> Iterator[None]:
-    """Undo what SVT-AV1 does to a caller that is root: its thread goes before everything else, in real time, which every
+    """Undo what SVT-AV1 does to a caller that is root: its thread goes before all others, in real time, which every
     later test and each program that it starts would inherit."""
     policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
     try:
