@@ -11,6 +11,14 @@ NOBODY = 65534
 SHOW = """
 import gc, os, resource, sys, threading
 from punktfunk.session import urgency
+
+def autogroup():
+    # "/autogroup-7 nice 0"; missing or empty where there are no such groups.
+    try:
+        return open("/proc/self/autogroup").read().split()[-1:] or ["none"]
+    except FileNotFoundError:
+        return ["none"]
+
 {before}
 urgency.go_before_others()
 urgency.settle_interpreter()
@@ -18,8 +26,7 @@ niceness = []
 thread = threading.Thread(target=lambda: niceness.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id())))
 thread.start()
 thread.join()
-group = open("/proc/self/autogroup").read().split()[-1] if os.path.exists("/proc/self/autogroup") else "none"
-print(niceness[0], group, gc.get_freeze_count(), sys.getswitchinterval())
+print(niceness[0], *autogroup(), gc.get_freeze_count(), sys.getswitchinterval())
 """
 ORDINARY = "os.setpriority(os.PRIO_PROCESS, 0, 0)"
 NO_RIGHT = f"resource.setrlimit(resource.RLIMIT_NICE, (0, 0))\nif os.getuid() == 0: os.setuid({NOBODY})"
