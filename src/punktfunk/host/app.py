@@ -157,7 +157,7 @@ class Host:
         self._progress.says("Starting: identity and ports")
         self._runtime = runtime
         self.desktop = self._choose_desktop()
-        pool = WorkerPool(_worker_environment(user, runtime.path))
+        pool = WorkerPool({**_worker_environment(user, runtime.path), **self.desktop.worker_environment})
         self._exits.push_async_callback(pool.close)
         surroundings = Surroundings(
             self.desktop.make,
@@ -190,7 +190,9 @@ class Host:
         display = self._settings.display
         look = LookSettings(command=display.desktop_command, wallpaper=display.wallpaper)
         keyboard = _keyboard(display.keyboard_layout, display.keyboard_options)
-        return choose_desktop(display.kind, self._runtime, look, keyboard=keyboard)
+        return choose_desktop(
+            display.kind, self._runtime, look, keyboard=keyboard, environment=self.environment
+        )
 
     async def _start_browser(self, pool: WorkerPool) -> None:
         plane = make_browser_plane(self._settings, self.video, self.sessions)

@@ -111,14 +111,14 @@ class Session:
         return self._sound.open_microphone() if self._sound is not None else None
 
     def open_clipboard(self) -> DesktopClipboard | None:
-        """The desktop's clipboard; None where there is no desktop. The caller closes it."""
+        """The desktop's clipboard; None where there is none that Wayland's programs reach. The caller closes it."""
         environment = self._desktop.environment if self._desktop is not None else {}
-        return DesktopClipboard(environment, self.around.user) if environment else None
+        return DesktopClipboard(environment, self.around.user) if "WAYLAND_DISPLAY" in environment else None
 
     async def picture(self) -> bytes | None:
         """A small PNG of what its desktop shows; None where that cannot be had."""
         environment = self._desktop.environment if self._desktop is not None and not self._desktop_dead else {}
-        if not environment:
+        if "WAYLAND_DISPLAY" not in environment:
             return None
         if self._snapshots is None or self._snapshots.environment != environment:
             self._snapshots = Snapshots(environment, self.around.user)

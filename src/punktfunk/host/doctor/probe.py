@@ -104,8 +104,9 @@ async def probe_session(
             (folder / name).chmod(0o644)
         command = desktop_command.replace("@FOLDER@", str(folder)) or settings.display.desktop_command
         look = LookSettings(command=command, wallpaper=settings.display.wallpaper)
-        choice = choose_desktop(kind or settings.display.kind, runtime, look)
-        pool = WorkerPool({**user.environment(str(runtime.path)), "PYTHONDONTWRITEBYTECODE": "1"})
+        choice = choose_desktop(kind or settings.display.kind, runtime, look, environment=context.environment)
+        workers = {**user.environment(str(runtime.path)), "PYTHONDONTWRITEBYTECODE": "1"}
+        pool = WorkerPool({**workers, **choice.worker_environment})
         exits.push_async_callback(pool.close)
         open_sound = None
         if audio:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from punktfunk.input.xkb import KeyboardLayout
 from punktfunk.session.desktops.bare import BareDesktop
@@ -18,11 +19,13 @@ from punktfunk.session.shared_memory import SHARED_MEMORY, shared_memory
 
 @dataclass(frozen=True)
 class DesktopChoice:
-    """``make`` builds the desktop of one session from its id and the environment for its programs."""
+    """``make`` builds the desktop of one session from its id and the environment for its programs.
+    ``worker_environment`` is what workers need on top of theirs to reach such a desktop."""
 
     kind: str
     why: str
     make: Callable[[str, dict[str, str]], Desktop]
+    worker_environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def choose_desktop(
@@ -31,10 +34,12 @@ def choose_desktop(
     look: LookSettings,
     *,
     keyboard: KeyboardLayout | None = None,
+    environment: Mapping[str, str] = MappingProxyType({}),
     which: Callable[[str], str | None] = shutil.which,
     shared: Path = SHARED_MEMORY,
 ) -> DesktopChoice:
-    """The choice for a setting on this machine. ``runtime`` belongs to the user that desktops run as.
+    """The choice for a setting on this machine. ``runtime`` belongs to the user that desktops run as; ``environment``
+    is the host's own, in which a desktop of the user's may be named.
 
     Raises DesktopError when the setting asks for what this machine cannot do.
     """
