@@ -247,7 +247,7 @@ async def test_the_clipboard_goes_both_ways(host: HostProcess) -> None:
     async with p.playing(host, "size=1024x768&fps=30", permissions=allowed) as player:
         await player.terminal_is_up()
         copying = p.run_in_desktop(host, "wl-copy", "copied in the desktop: Grüße ✓")
-        copying.wait()
+        assert copying.wait() == 0
         for _ in range(50):
             copied = await player.page.evaluate("navigator.clipboard.readText()")
             if copied == "copied in the desktop: Grüße ✓":

@@ -15,6 +15,9 @@ COMMAND_TIMEOUT_S = 10.0
 MAX_CONTENT_BYTES = 64 * 1024 * 1024
 MAX_TYPES = 64
 RESTART_PAUSE_S = 2.0
+_TELL = ("sh", "-c", "echo && exec cat >/dev/null")
+"""Run at each change, with the content on its input. That has to be taken: a program that writes it into a pipe which
+nobody reads may die of it, and its clipboard with it."""
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +68,7 @@ class DesktopClipboard:
     async def _watch(self, changed: Callable[[], None]) -> None:
         while True:
             try:
-                process = await self._spawn("wl-paste", "--watch", "echo", stdout=asyncio.subprocess.PIPE)
+                process = await self._spawn("wl-paste", "--watch", *_TELL, stdout=asyncio.subprocess.PIPE)
             except OSError as error:
                 log.warning("the clipboard cannot be watched: %s", error)
                 return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,3 +55,22 @@ async def test_an_endless_content_is_given_up(wl_paste: Install, monkeypatch: py
 
 async def test_a_program_that_fails_has_said_nothing(wl_paste: Install) -> None:
     assert await read(wl_paste("printf words; exit 1")) is None
+
+
+async def test_whoever_copied_is_heard_out_by_the_watch(wl_paste: Install, tmp_path: Path) -> None:
+    """A program that writes its content into a pipe that nobody reads may die of it."""
+    told = asyncio.Event()
+    status = tmp_path / "status"
+    desktop = wl_paste(f'shift; {{ head -c 3000000 /dev/zero; echo $? > {status}; }} | "$@"; exec sleep 60')
+    desktop.watch(told.set)
+    async with asyncio.timeout(10):
+        await told.wait()
+        written = await asyncio.to_thread(_when_written, status)
+    await desktop.close()
+    assert written == "0\n"
+
+
+def _when_written(path: Path) -> str:
+    while not path.exists() or not path.read_text():
+        time.sleep(0.01)
+    return path.read_text()
