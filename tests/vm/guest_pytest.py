@@ -6,18 +6,17 @@ import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from tests.vm import uml
 from tests.vm.errors import VmFailed
 from tests.vm.kernel import get_kernel
 from tests.vm.machine import CONSOLE_TAIL_CHARS, run_script
 from tests.vm.reports import FILE_NAME
+from tests.vm.scratch import REPOSITORY
 from tests.vm.uml import get_user_mode_kernel
 
 RUN_TIMEOUT_S = 400
 """The whole suite takes 100 s of a quiet machine with two cores, and three times that of a busy one."""
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 STATUS_FILE = "status"

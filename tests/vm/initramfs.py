@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.vm.errors import VmUnavailable
 from tests.vm.kernel import Kernel
+from tests.vm.scratch import mount_scratch
 
 INIT = """#!/bin/busybox sh
 busybox mount -t devtmpfs dev /dev
@@ -19,7 +20,7 @@ for module in $(busybox cat /modules/order); do busybox insmod /modules/$module 
 mount_share() { busybox mount -t 9p -o trans=virtio,version=9p2000.L,msize=524288,$3 $1 $2; }
 mount_share root /root ro,cache=loose || busybox poweroff -f
 for folder in dev proc sys; do busybox mount --move /$folder /root/$folder; done
-busybox mount -t tmpfs tmp /root/tmp
+@SCRATCH@
 busybox mkdir /root/tmp/exchange
 mount_share exchange /root/tmp/exchange rw,cache=none
 busybox mount -t tmpfs run /root/run
@@ -37,7 +38,9 @@ def build(kernel: Kernel, target: Path) -> None:
     for folder in ("bin", "dev", "proc", "sys", "root", "modules"):
         archive += _entry(folder, stat.S_IFDIR | 0o755, b"")
     archive += _entry("bin/busybox", stat.S_IFREG | 0o755, _busybox().read_bytes())
-    archive += _entry("init", stat.S_IFREG | 0o755, INIT.encode())
+    archive += _entry(
+        "init", stat.S_IFREG | 0o755, INIT.replace("@SCRATCH@", mount_scratch("/root", "busybox ")).encode()
+    )
     for module in kernel.modules:
         archive += _entry(f"modules/{module.name}", stat.S_IFREG | 0o644, module.read_bytes())
     archive += _entry("modules/order", stat.S_IFREG | 0o644, "\n".join(m.name for m in kernel.modules).encode())

@@ -12,6 +12,7 @@ import pytest
 from tests.vm import initramfs, machine
 from tests.vm.errors import VmUnavailable
 from tests.vm.kernel import Kernel, load_order
+from tests.vm.scratch import mount_scratch
 
 
 def module(folder: Path, name: str, depends: str) -> Path:
@@ -46,3 +47,14 @@ def test_a_missing_qemu_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     monkeypatch.setattr(machine, "QEMU", "qemu-that-nobody-has")
     with pytest.raises(VmUnavailable, match="install qemu-system-x86"):
         machine.run_script(Kernel("6.0", tmp_path, ()), "true", timeout_s=1)
+
+
+def test_a_checkout_in_tmp_is_put_back_over_the_guests_own_tmp() -> None:
+    lines = mount_scratch("/root", "busybox ", needed=(Path("/tmp/a b/main"), Path("/opt/python")))
+    assert lines.splitlines() == [
+        "busybox mount --bind /root/tmp /root/mnt",
+        "busybox mount -t tmpfs tmp /root/tmp",
+        "busybox mkdir -p '/root/tmp/a b/main'",
+        "busybox mount --bind '/root/mnt/a b/main' '/root/tmp/a b/main'",
+    ]
+    assert mount_scratch(needed=(Path("/opt/python"),)) == "mount -t tmpfs tmp /tmp"

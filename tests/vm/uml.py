@@ -17,6 +17,7 @@ from pathlib import Path
 
 from tests.vm.errors import VmFailed, VmUnavailable
 from tests.vm.kernel import cache_dir, locked, run_command
+from tests.vm.scratch import mount_scratch
 
 NAME = "uml"
 """What ``--kernel`` calls it."""
@@ -31,7 +32,7 @@ INIT = """#!/bin/sh
 mount -t devtmpfs dev /dev
 mount -t proc proc /proc
 mount -t sysfs sys /sys
-mount -t tmpfs tmp /tmp
+{scratch}
 mkdir /tmp/exchange
 mount -t hostfs none /tmp/exchange -o {exchange}
 mount -t tmpfs run /run
@@ -116,7 +117,7 @@ def _compile(source: Path, program: Path) -> None:
 def boot(kernel: UserModeKernel, exchange: Path, timeout_s: float) -> str:
     """Run ``guest.sh`` of the exchange folder to its end; the console's text. Raises VmFailed on timeout."""
     init = exchange / "init.sh"
-    init.write_text(INIT.format(exchange=exchange))
+    init.write_text(INIT.format(exchange=exchange, scratch=mount_scratch()))
     init.chmod(0o755)
     command = [
         *(str(kernel.program), f"mem={MEMORY_MIB}M", "rootfstype=hostfs", "rootflags=/", "ro", f"init={init}"),
