@@ -7,13 +7,14 @@ import sys
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+_NEEDED = (REPOSITORY, Path(sys.prefix))
 
 
-def mount_scratch(
-    root: str = "", busybox: str = "", *, needed: tuple[Path, ...] = (REPOSITORY, Path(sys.prefix))
-) -> str:
-    """Shell lines that put an empty /tmp below ``root``; folders that are needed and lie in the machine's /tmp appear in
-    it again. ``busybox`` is put before each command. /mnt serves meanwhile."""
+def mount_scratch(root: str = "", busybox: str = "", *, needed: tuple[Path, ...] = _NEEDED) -> str:
+    """Shell lines that put an empty /tmp below ``root``, and what is needed of the machine's own into it again.
+
+    ``busybox`` is put before each command. /mnt serves meanwhile.
+    """
     folders = [folder for folder in needed if folder.is_relative_to("/tmp")]
     if not folders:
         return f"{busybox}mount -t tmpfs tmp {root}/tmp"
