@@ -63,7 +63,12 @@ def refused_start(host: HostProcess) -> str:
     """What a host says that cannot start: a sentence, an exit status, and no traceback."""
     host.spawn()
     assert host.process is not None
-    assert host.process.wait(20) not in (0, -signal.SIGKILL)
+    try:
+        status = host.process.wait(20)
+    except subprocess.TimeoutExpired:
+        host.stop()
+        raise
+    assert status not in (0, -signal.SIGKILL)
     assert "Traceback" not in host.log()
     assert "Unexpected fault" not in host.log()
     return host.log()
