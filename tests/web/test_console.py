@@ -8,11 +8,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import zxingcpp
 from playwright.async_api import Page, expect
 from tests.conformance.moonlight.client import MoonlightClient
 from tests.e2e.host_process import HostProcess, running_host
 from tests.web import console as web
+from tests.web.player import decode_png
 
 pytestmark = [pytest.mark.e2e, web.NEEDS_BROWSER]
 PAIR_SPACING_S = 2.1
@@ -190,6 +193,7 @@ async def test_a_link_is_shared_shown_once_and_taken_back(host: HostProcess) -> 
         assert not await web.axe(page)
         await page.get_by_role("button", name="Make the link").click()
         link = await page.get_by_label("Link", exact=True).input_value()
+        assert await seen_by_a_phone(page) == link
         assert re.fullmatch(rf"https://127\.0\.0\.1:{host.mgmt_port}/play#\S{{20,}}", link)
         assert not await web.axe(page)
         await page.get_by_role("button", name="Close").last.click()
@@ -202,6 +206,13 @@ async def test_a_link_is_shared_shown_once_and_taken_back(host: HostProcess) -> 
         await expect(row).to_have_count(0)
         assert await ticket_status(page, link) == 403
         assert link.partition("#")[2] not in host.log()
+
+
+async def seen_by_a_phone(page: Page) -> str:
+    """What the QR code says, read from the screen."""
+    picture = decode_png(await page.get_by_role("img", name="QR code of the link").screenshot())
+    (code,) = zxingcpp.read_barcodes(np.ascontiguousarray(picture))
+    return code.text
 
 
 async def ticket_status(page: Page, link: str) -> int:

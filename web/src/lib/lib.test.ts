@@ -5,6 +5,7 @@ import { browserName } from "./browsers";
 import { clock, inPairs, megabits } from "./format";
 import { clean } from "./report";
 import { asText, bySection, fromText } from "./settings";
+import { sharedAddress } from "./share";
 import { fromLines, toLines } from "./variables";
 
 const setting = (key: string, type: string): Setting => ({
@@ -46,4 +47,12 @@ test("variables as lines and back", () => {
   expect(fromLines("A=1\n\nB=x=y\n")).toEqual({ A: "1", B: "x=y" });
   expect(fromLines("A=1\nwrong")).toBe(2);
   expect(fromLines(toLines({ A: "1", B: "" }))).toEqual({ A: "1", B: "" });
+});
+
+test("a link for others names the host as they reach it", () => {
+  const path = "/play#secret";
+  expect(sharedAddress("https://localhost:47990", path, "192.168.1.7")).toBe("https://192.168.1.7:47990/play#secret");
+  expect(sharedAddress("https://[::1]:47990", path, "fd00::7")).toBe("https://[fd00::7]:47990/play#secret");
+  expect(sharedAddress("https://127.0.0.1:47990", path, "127.0.0.1")).toBe("https://127.0.0.1:47990/play#secret");
+  expect(sharedAddress("https://studio.lan:47990", path, "192.168.1.7")).toBe("https://studio.lan:47990/play#secret");
 });

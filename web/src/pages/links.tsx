@@ -2,13 +2,15 @@
 
 import { type FormEvent, useRef, useState } from "react";
 import { del, post } from "../api/client";
-import type { CreatedLink, Entry, Link } from "../api/schema";
+import type { CreatedLink, Entry, Host, Link } from "../api/schema";
 import { useText } from "../i18n";
 import { untilIn } from "../lib/format";
 import { ALL_GRANTS, GRANTS, rightsText } from "../lib/grants";
+import { sharedAddress } from "../lib/share";
 import { useResource } from "../state/live";
 import { Button, Card, Dialog, Empty, Field, Switch, TextField, useAction } from "../ui/parts";
 import { Icon } from "../ui/icons";
+import { QrCode } from "../ui/qr";
 import { toast } from "../ui/toasts";
 
 const LIFETIMES = { hour: 3600, day: 86_400, week: 604_800, month: 2_592_000 } as const;
@@ -57,6 +59,7 @@ function Row({ link, busy, onRevoke }: { link: Link; busy: boolean; onRevoke: ()
 function MakeDialog({ onClose }: { onClose: () => void }) {
   const { t } = useText();
   const titles = useResource<Entry[]>("/library", ["library"]).data ?? [];
+  const host = useResource<Host>("/host").data;
   const { busy, run } = useAction();
   const [name, setName] = useState("");
   const [app, setApp] = useState("0");
@@ -69,7 +72,7 @@ function MakeDialog({ onClose }: { onClose: () => void }) {
     void run(async () => {
       const body = { name, grants, app: Number(app), expires_in_s: LIFETIMES[lifetime] };
       const made = await post<CreatedLink>("/play/links", body);
-      setAddress(window.location.origin + made.path);
+      setAddress(sharedAddress(window.location.origin, made.path, host?.local_ip ?? ""));
     }, setError);
   };
   if (address) return <Made address={address} onClose={onClose} />;
@@ -129,6 +132,7 @@ function Made({ address, onClose }: { address: string; onClose: () => void }) {
   return (
     <Dialog title={t("links.made")} onClose={onClose}>
       <p>{t("links.made_text")}</p>
+      <QrCode text={address} label={t("links.qr")} />
       <input ref={field} className="mono" readOnly aria-label={t("links.address")} value={address} onFocus={(event) => event.target.select()} />
       <footer>
         <Button onClick={onClose}>{t("action.close")}</Button>
