@@ -202,7 +202,7 @@ class NativeConnection:
         known = (self.transport.path_mtu, self._live.path_mtu() if self._live is not None else None)
         mtu = min((mtu for mtu in known if mtu is not None), default=None)
         if mtu is not None and self._core is not None and self._live is not None:
-            self._core.path_mtu(mtu)
+            self._core.path_mtu(mtu, self._loop.time())
             self._carry_out()
 
     def wall_ns(self) -> int:

@@ -6,7 +6,8 @@ of the same size are acknowledged or are not: the search asks with those (punktf
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import enum
+from collections import OrderedDict, deque
 from dataclasses import dataclass
 
 BASE_PAYLOAD_BYTES = 1200
@@ -25,6 +26,8 @@ CONFIRM_TRY_S = 1.0
 RAISE_S = 60.0
 """How often more than was found is tried."""
 _ACK_DELAY_S = 0.06
+_FIRST_ACK_DELAY_S = 0.03
+"""The largest size alone gets less time: to be too hasty costs a round of the others."""
 MAX_REMEMBERED = 256
 
 
@@ -36,11 +39,18 @@ class PathProbe:
     number: int
 
 
+class _Phase(enum.Enum):
+    SEARCHING = "searching"
+    CONFIRMING = "confirming"
+    RESTING = "resting"
+
+
 class PathSearch:
     """Finds the largest of the common sizes that arrives, and watches it.
 
-    A size has failed when ``TRIES`` probes of it stayed unanswered while smaller packets of the same time were
-    acknowledged: an outage says nothing about sizes.
+    The largest is tried alone, which is all that an open path takes. Where it stays unanswered, a round of all sizes
+    follows, and another: one round trip later it is known what arrives. Larger sizes have failed when ``TRIES`` rounds
+    stayed unanswered while smaller packets of the same time were acknowledged: an outage says nothing about sizes.
     """
 
     def __init__(self, *, ipv6: bool, max_mtu: int = STANDARD_MTU, remembered: int | None = None) -> None:
@@ -51,9 +61,12 @@ class PathSearch:
             remembered = self._mtus[-1]
         self._found = -1
         self._failed = len(self._mtus)
-        self._trying: int | None = self._mtus.index(remembered)
-        self._confirming = False
-        self._tries = 0
+        self._alone: int | None = self._mtus.index(remembered)
+        self._phase = _Phase.SEARCHING
+        self._rounds = 0
+        self._round: deque[int] = deque()
+        self._round_end = 0.0
+        self._sizes: dict[int, int] = {}
         self._number = 0
         self._first_number = 0
         self._due = 0.0
@@ -66,66 +79,100 @@ class PathSearch:
         """When ``poll`` has something to do."""
         return self._due
 
-    def poll(self, now: float, rtt_s: float, *, alive: bool) -> PathProbe | None:
-        """What to send now. ``alive``: whether a packet has been acknowledged that left after ``first_sent``."""
-        if now < self._due:
-            return None
-        if self._trying is not None and self._tries >= TRIES:
-            if alive:
-                self._lost(self._trying, now)
-            else:
-                self._tries = 0
-        if self._trying is None:
-            self._begin(now)
-        if self._trying is None:
-            return None
-        if self._tries == 0:
-            self._first_number = self._number + 1
-        self._tries += 1
-        self._number += 1
-        self._due = now + (CONFIRM_TRY_S if self._confirming else 2 * rtt_s + _ACK_DELAY_S)
-        return PathProbe(self._mtus[self._trying] - self._overhead, self._number)
+    @property
+    def likely_mtu(self) -> int | None:
+        """``mtu``, or the largest size that has arrived so far, for those who cannot wait; None: nothing is known."""
+        return self._mtus[self._found] if self.mtu is None and self._found >= 0 else self.mtu
 
     @property
     def first_number(self) -> int:
-        """The number of the first probe of the size that is being tried."""
+        """The number of the first probe of the sizes that are being tried."""
         return self._first_number
 
+    def poll(self, now: float, rtt_s: float, *, alive: bool) -> PathProbe | None:
+        """What to send now. ``alive``: whether a packet has been acknowledged that left after ``first_number``."""
+        if now < self._due:
+            return None
+        if not self._round and self._rounds >= TRIES:
+            if alive:
+                self._give_up(now)
+            else:
+                self._again()
+        if self._phase is _Phase.RESTING:
+            self._wake(now)
+        if self._phase is _Phase.RESTING:
+            return None
+        if not self._round:
+            self._open_round(now, rtt_s)
+        index = self._round.popleft()
+        self._number += 1
+        self._sizes[self._number] = index
+        self._due = now if self._round else self._round_end
+        return PathProbe(self._mtus[index] - self._overhead, self._number)
+
     def acknowledged(self, number: int, now: float) -> None:
-        """The probe of this number arrived. Late answers about another size are no use, and do no harm."""
-        if self._trying is None or number < self._first_number:
+        """The probe of this number arrived. Late answers about another search are no use, and do no harm."""
+        index = self._sizes.get(number)
+        if index is None:
             return
-        self._found = max(self._found, self._trying)
-        self._failed = max(self._failed, self._found + 1)
-        self._settle(now)
+        self._found = max(self._found, index)
+        if self._phase is _Phase.CONFIRMING or self._found + 1 >= self._failed:
+            self._rest(now)
+        elif not self._rounds:
+            self._search(now, alone=self._failed - 1)
+        else:
+            self._round = deque(size for size in self._round if size > self._found)
+            self._due = now if self._round else self._round_end
 
-    def _lost(self, index: int, now: float) -> None:
-        if index <= self._found:
-            self._found = -1
-        self._failed = index
-        self._settle(now)
-
-    def _settle(self, now: float) -> None:
-        """One size is decided: the next one, or the end of the search."""
-        self._tries, self._confirming = 0, False
-        if self._found + 1 < self._failed:
-            self._trying = (self._found + self._failed) // 2
-            if self._failed == len(self._mtus):
-                self._trying = self._failed - 1
-            self._due = now
+    def _open_round(self, now: float, rtt_s: float) -> None:
+        if not self._sizes:
+            self._first_number = self._number + 1
+        alone, self._alone = self._alone, None
+        if alone is not None:
+            self._round.append(alone)
+            self._round_end = now + 1.5 * rtt_s + _FIRST_ACK_DELAY_S
             return
-        self._trying, self._due = None, now + CONFIRM_S
+        self._rounds += 1
+        if self._phase is _Phase.CONFIRMING:
+            self._round.append(self._found)
+            self._round_end = now + CONFIRM_TRY_S
+        else:
+            self._round.extend(range(self._failed - 1, self._found, -1))
+            self._round_end = now + 2 * rtt_s + _ACK_DELAY_S
+
+    def _give_up(self, now: float) -> None:
+        """Nothing above what was found arrives; if that was to be confirmed, it does not arrive any more either."""
+        if self._phase is _Phase.CONFIRMING:
+            self._failed, self._found = self._found, -1
+            if self._failed:
+                self._search(now)
+                return
+        self._failed = self._found + 1
+        self._rest(now)
+
+    def _search(self, now: float, alone: int | None = None) -> None:
+        self._phase, self._alone, self._due = _Phase.SEARCHING, alone, now
+        self._again()
+
+    def _again(self) -> None:
+        self._rounds = 0
+        self._round.clear()
+        self._sizes.clear()
+
+    def _rest(self, now: float) -> None:
+        self._phase, self._alone, self._due = _Phase.RESTING, None, now + CONFIRM_S
+        self._again()
         self._raise_at = now + RAISE_S if self._raise_at <= now else self._raise_at
         self.mtu = self._mtus[self._found] if self._found >= 0 else BASE_PAYLOAD_BYTES + self._overhead
 
-    def _begin(self, now: float) -> None:
-        """The search rests: try what was found again, and now and then more than that."""
-        self._tries, self._due = 0, now + CONFIRM_S
+    def _wake(self, now: float) -> None:
+        """Try what was found again, and now and then more than that."""
+        self._due = now + CONFIRM_S
         if self._failed < len(self._mtus) and now >= self._raise_at:
-            self._failed, self._trying = len(self._mtus), len(self._mtus) - 1
-            self._raise_at = now + RAISE_S
+            self._failed, self._raise_at = len(self._mtus), now + RAISE_S
+            self._search(now, alone=self._failed - 1)
         elif self._found >= 0:
-            self._trying, self._confirming = self._found, True
+            self._phase = _Phase.CONFIRMING
 
 
 class PathMemory:

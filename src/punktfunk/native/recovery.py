@@ -66,6 +66,11 @@ class RecoveryPolicy:
         self._invalidated_at = now
         return Remedy.INVALIDATE
 
+    def swallowed(self, now: float) -> None:
+        """The path swallowed the latest frames, because their packets were too large, keyframes among them: there is one
+        to come now, whatever was sent before. A client that has seen none of them does not know what to ask for."""
+        self._keyframe_at, self._invalidated_at = now, None
+
     def invalidation_failed(self, now: float) -> Remedy:
         """The encoder no longer holds a reference from before the loss."""
         self._invalidated_at = None

@@ -212,7 +212,7 @@ class HostSession:
         """Capture or encoder stood still and goes on now."""
         self.send(m.PipelineGap(gap_ms))
 
-    def path_mtu(self, mtu: int) -> None:
+    def path_mtu(self, mtu: int, now: float) -> None:
         """The path carries IP packets of ``mtu`` bytes."""
         if self._parts is None:
             return
@@ -222,6 +222,9 @@ class HostSession:
             self.send(message)
         if self._parts.shards.shard_bytes != before:
             self._events.append(ev.ShardSizeChanged(self._parts.shards.shard_bytes))
+            if self._parts.shards.shard_bytes < before:
+                self._parts.recovery.swallowed(now)
+                self._events.append(ev.KeyframeWanted())
 
     def frame_sent(self, frame_index: int, now: float, *, keyframe: bool, anchor: bool) -> None:
         """A frame left from which the client can go on."""

@@ -216,11 +216,11 @@ class QuicTransport:
         return self._mtu
 
     async def path_known(self, timeout_s: float) -> int | None:
-        """Wait for ``path_mtu``, but not for long."""
+        """Wait for ``path_mtu``, but not for long: then the best guess."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._mtu_known.wait()
-        return self._mtu
+        return self._search.likely_mtu
 
     def receive(self, data: bytes, address: Address) -> None:
         """One UDP datagram of this connection."""

@@ -12,7 +12,7 @@ from punktfunk.native.arming import PairingWindow
 from punktfunk.native.clipboard import IMAGE_PNG, TEXT_PLAIN, Clipboard
 from punktfunk.native.live_control import SessionParts
 from punktfunk.native.modes import Mode, ModeSwitch
-from punktfunk.native.recovery import RecoveryPolicy
+from punktfunk.native.recovery import KEYFRAME_SPACING_S, RecoveryPolicy
 from punktfunk.native.session import HOLD_BACK_S, HostSession, Stage
 from punktfunk.native.shard_size import ShardSizer
 from punktfunk.native.speed_test import DECLINED, ProbeGate
@@ -229,14 +229,25 @@ def test_probe_is_granted_once_in_ten_seconds() -> None:
 
 def test_shard_size_grows_only_after_the_ack() -> None:
     session = live()
-    session.path_mtu(1400)
+    session.path_mtu(1400, 2.0)
     shrunk = session.events()
     assert sent(shrunk) == [m.ShardPayloadChanged(1308)]
-    assert shrunk[-1] == ev.ShardSizeChanged(1308)
-    session.path_mtu(1500)
+    assert shrunk[-2] == ev.ShardSizeChanged(1308)
+    session.path_mtu(1500, 3.0)
     assert sent(session.events()) == [m.ShardPayloadChanged(1408)]
     assert tell(session, m.ShardPayloadAck(1400)) == []
     assert tell(session, m.ShardPayloadAck(1408)) == [ev.ShardSizeChanged(1408)]
+
+
+def test_a_smaller_path_has_swallowed_frames_and_costs_a_keyframe() -> None:
+    session = live()
+    session.frame_sent(0, 1.9, keyframe=True, anchor=False)
+    session.path_mtu(1280, 2.0)
+    assert session.events()[-2:] == [ev.ShardSizeChanged(1188), ev.KeyframeWanted()]
+    assert tell(session, m.RequestKeyframe(), 2.1) == []
+    session.path_mtu(1280, 2.2)
+    assert session.events() == []
+    assert tell(session, m.RequestKeyframe(), 2.1 + KEYFRAME_SPACING_S) == [ev.KeyframeWanted()]
 
 
 def test_clipboard_both_ways() -> None:

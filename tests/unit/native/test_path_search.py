@@ -13,12 +13,14 @@ from punktfunk.native.path_search import (
     JUMBO_MTU,
     MAX_REMEMBERED,
     RAISE_S,
+    TRIES,
     PathMemory,
     PathSearch,
 )
 
 RTT_S = 0.01
 STEP_S = 0.005
+COMMON_MTUS = (1280, 1380, 1400, 1420, 1440, 1460, 1480, 1492, 1500)
 
 
 @dataclass
@@ -66,6 +68,17 @@ def test_an_open_path_costs_one_packet_and_one_round_trip() -> None:
     path.run(1.0, until_known=True)
     assert path.sent == [1472]
     assert path.now <= RTT_S + 2 * STEP_S
+
+
+@pytest.mark.parametrize("mtu", [1499, 1400, 1280])
+def test_two_round_trips_tell_what_a_narrow_path_carries(mtu: int) -> None:
+    path = Path(PathSearch(ipv6=False), mtu)
+    assert path.run(0.15) is None
+    assert path.search.likely_mtu == max(size for size in (1280, 1400, 1492) if size <= mtu)
+    path.run(1.0, until_known=True)
+    assert path.now < 0.4
+    assert path.search.likely_mtu == path.search.mtu
+    assert len(path.sent) <= 1 + TRIES * len(COMMON_MTUS)
 
 
 def test_jumbo_is_looked_for_only_where_it_is_allowed() -> None:
