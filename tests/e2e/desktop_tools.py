@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import pwd
 import shlex
 import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -161,6 +163,27 @@ async def file_appears(path: Path, limit_s: float = 5.0) -> str:
             return text
         await asyncio.sleep(0.05)
     raise AssertionError(f"{path} did not appear within {limit_s:g} s")
+
+
+@contextlib.contextmanager
+def shared_folder() -> Iterator[Path]:
+    """A folder in which the test and the desktop's user can both write."""
+    folder = Path(tempfile.mkdtemp(prefix="pf-e2e-"))
+    folder.chmod(0o777)
+    if os.geteuid() == 0:
+        shutil.chown(folder, DESKTOP_USER, DESKTOP_USER)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def arrives(path: Path, text: str, limit_s: float = 8.0) -> None:
+    """Wait until a file's content is this text and no other."""
+    deadline = time.monotonic() + limit_s
+    while (seen := read(path)) != text:
+        assert time.monotonic() < deadline, f"{seen!r} instead of {text!r}"
+        await asyncio.sleep(0.05)
 
 
 def read(path: Path) -> str:

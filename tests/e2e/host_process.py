@@ -37,6 +37,7 @@ class HostProcess:
         prefix: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         stdin: int | None = subprocess.DEVNULL,
+        settings: str = "",
     ) -> None:
         self.folder = folder
         self._prefix, self._environment, self._stdin = prefix, environment, stdin
@@ -49,7 +50,7 @@ class HostProcess:
         if not self.config.exists():
             self.config.write_text(
                 f'[host]\nname = "test-host"\nconfig_dir = "{folder}/config"\nstate_dir = "{folder}/state"\n'
-                f'runtime_dir = "{self.runtime}"\n[network]\nmdns = false\nbind_address = "127.0.0.1"\n'
+                f'runtime_dir = "{self.runtime}"\n[network]\nmdns = false\nbind_address = "127.0.0.1"\n{settings}'
             )
         self._flags = flags
         self.process: subprocess.Popen[bytes] | None = None
@@ -167,9 +168,9 @@ def _free(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def running_host(folder: Path, *flags: str, prefix: Sequence[str] = ()) -> Iterator[HostProcess]:
+def running_host(folder: Path, *flags: str, prefix: Sequence[str] = (), settings: str = "") -> Iterator[HostProcess]:
     """A started host that is stopped at the end, cleanly or the test fails."""
-    host = HostProcess(folder, *flags, prefix=prefix).start()
+    host = HostProcess(folder, *flags, prefix=prefix, settings=settings).start()
     try:
         yield host
     except BaseException:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +29,7 @@ from tests.e2e.desktop_tools import (
     needs_desktop,
     press,
     processes_of,
+    shared_folder,
     shows_panel,
     shows_terminal,
     type_command,
@@ -58,28 +57,16 @@ def host(request: pytest.FixtureRequest) -> Iterator[HostProcess]:
     if request.param == "root" and os.geteuid() != 0:
         pytest.skip("needs root")
     prefix = as_user(DESKTOP_USER) if request.param != "root" and os.geteuid() == 0 else ()
-    with shared_folder() as folder, running_host(folder, "--display", "embedded", prefix=prefix) as running:
+    with (
+        shared_folder() as folder,
+        running_host(folder, "--display", "embedded", prefix=prefix, settings=apps(folder)) as running,
+    ):
         yield running
 
 
-@contextlib.contextmanager
-def shared_folder() -> Iterator[Path]:
-    """A folder in which the test and the desktop's user can both write; holds host.toml."""
-    folder = Path(tempfile.mkdtemp(prefix="pf-e2e-"))
-    (folder / "config").mkdir(0o700)
-    if os.geteuid() == 0:
-        for path in (folder, folder / "config"):
-            shutil.chown(path, DESKTOP_USER, DESKTOP_USER)
-    (folder / "host.toml").write_text(
-        f"""
-        [host]
-        name = "test-host"
-        config_dir = "{folder}/config"
-        state_dir = "{folder}/state"
-        runtime_dir = "{folder}/run"
-        [network]
-        mdns = false
-        bind_address = "127.0.0.1"
+def apps(folder: Path) -> str:
+    """Settings: programs that leave traces in this folder."""
+    return f"""
         [[apps]]
         name = "Prepared"
         command = "echo $GREETING from $PWD > {folder}/app; sleep 1000"
@@ -99,10 +86,7 @@ def shared_folder() -> Iterator[Path]:
         [[apps]]
         name = "X11"
         command = "xterm -fullscreen -bg '#c02060' -e sleep 1000"
-        """
-    )
-    yield folder
-    shutil.rmtree(folder)
+    """
 
 
 async def test_first_picture_then_a_typed_command_works(host: HostProcess) -> None:

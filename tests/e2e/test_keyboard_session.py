@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
-import tempfile
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from tests.conformance.moonlight.options import StreamOptions
 from tests.e2e.desktop_tools import (
-    DESKTOP_USER,
+    arrives,
     children_running,
     desktop,
     file_appears,
     needs_desktop,
     press,
-    read,
+    shared_folder,
 )
 from tests.e2e.host_process import HostProcess, running_host
 from tests.e2e.moonlight_tools import paired_client
@@ -29,7 +25,6 @@ pytestmark = [pytest.mark.e2e, needs_desktop]
 
 MODE = StreamOptions(width=1024, height=600, fps=30)
 CAPS, KEYPAD_7 = 0x14, 0x67
-PATIENCE_S = 8.0
 WORKER = "punktfunk.gamestream.worker"
 UNAVOIDABLE = ("timing.", "audio.", "video.sequence-gap")
 """A busy machine, and packets that died with the worker."""
@@ -37,39 +32,11 @@ UNAVOIDABLE = ("timing.", "audio.", "video.sequence-gap")
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[HostProcess]:
-    folder = Path(tempfile.mkdtemp(prefix="pf-keys-"))
-    folder.chmod(0o777)
-    (folder / "config").mkdir(0o700)
-    if os.geteuid() == 0:
-        shutil.chown(folder, DESKTOP_USER, DESKTOP_USER)
-    reader = f"foot sh -c 'stty raw -echo; echo > {folder}/ready; exec cat > {folder}/typed'"
-    (folder / "host.toml").write_text(
-        f"""
-        [host]
-        name = "test-host"
-        config_dir = "{folder}/config"
-        state_dir = "{folder}/state"
-        runtime_dir = "{folder}/run"
-        [network]
-        mdns = false
-        bind_address = "127.0.0.1"
-        [display]
-        keyboard_layout = "de(nodeadkeys)"
-        desktop_command = "{reader}"
-        """
-    )
-    try:
-        with running_host(folder, "--display", "embedded") as running:
+    with shared_folder() as folder:
+        reader = f"foot sh -c 'stty raw -echo; echo > {folder}/ready; exec cat > {folder}/typed'"
+        settings = f'[display]\nkeyboard_layout = "de(nodeadkeys)"\ndesktop_command = "{reader}"\n'
+        with running_host(folder, "--display", "embedded", settings=settings) as running:
             yield running
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-async def arrives(file: Path, text: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while (seen := read(file)) != text:
-        assert time.monotonic() < deadline, f"{seen!r} instead of {text!r}"
-        await asyncio.sleep(0.05)
 
 
 async def test_layout_and_locks_of_a_session(host: HostProcess) -> None:

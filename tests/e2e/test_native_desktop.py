@@ -9,7 +9,6 @@ import os
 import secrets
 import shutil
 import struct
-import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -18,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.e2e.desktop_tools import DESKTOP_USER, file_appears, needs_desktop
+from tests.e2e.desktop_tools import file_appears, needs_desktop, shared_folder
 from tests.e2e.host_process import HostProcess, running_host
 from tests.e2e.native_tools import command, event, paired_identity, pictures, session
 
@@ -42,14 +41,8 @@ RATE_HZ = 48_000
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[HostProcess]:
-    folder = Path(tempfile.mkdtemp(prefix="pf-native-"))
-    if os.geteuid() == 0:
-        shutil.chown(folder, DESKTOP_USER, DESKTOP_USER)
-    try:
-        with running_host(folder, "--display", "embedded") as running:
-            yield running
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with shared_folder() as folder, running_host(folder, "--display", "embedded") as running:
+        yield running
 
 
 @contextlib.asynccontextmanager

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
-import tempfile
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from tests.conformance.moonlight.options import StreamOptions
 from tests.e2e.desktop_tools import (
-    DESKTOP_USER,
     ENTER,
+    arrives,
     desktop,
     file_appears,
     needs_desktop,
     press,
-    read,
+    shared_folder,
 )
 from tests.e2e.host_process import HostProcess, running_host
 from tests.e2e.moonlight_tools import paired_client
@@ -41,7 +37,6 @@ TEXTS = {
     "emoji": "🎮👩‍👩‍👧‍👦🇩🇪👍🏽✈️",
 }
 MODE = StreamOptions(width=1024, height=600, fps=30)
-PATIENCE_S = 8.0
 CHUNK = 8
 READER = "sh -c 'stty raw -echo; echo > {ready}; exec cat > {typed}'"
 # A GTK program with an entry: it prints what was typed when Enter is pressed, and ends.
@@ -55,37 +50,13 @@ PROGRAMS = {
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[HostProcess]:
-    folder = Path(tempfile.mkdtemp(prefix="pf-text-"))
-    folder.chmod(0o777)
-    if os.geteuid() == 0:
-        shutil.chown(folder, DESKTOP_USER, DESKTOP_USER)
-    (folder / "config").mkdir(0o700)
-    settings = f"""
-        [host]
-        name = "test-host"
-        config_dir = "{folder}/config"
-        state_dir = "{folder}/state"
-        runtime_dir = "{folder}/run"
-        [network]
-        mdns = false
-        bind_address = "127.0.0.1"
-        """
-    for name, (_, command) in PROGRAMS.items():
-        started = command.format(ready=folder / f"{name}.ready", typed=folder / f"{name}.typed")
-        settings += f'[[apps]]\nname = "{name}"\ncommand = """{started}"""\n'
-    (folder / "host.toml").write_text(settings)
-    try:
-        with running_host(folder, "--display", "embedded") as running:
+    with shared_folder() as folder:
+        settings = ""
+        for name, (_, command) in PROGRAMS.items():
+            started = command.format(ready=folder / f"{name}.ready", typed=folder / f"{name}.typed")
+            settings += f'[[apps]]\nname = "{name}"\ncommand = """{started}"""\n'
+        with running_host(folder, "--display", "embedded", settings=settings) as running:
             yield running
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-async def arrives(file: Path, text: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while (seen := read(file)) != text:
-        assert time.monotonic() < deadline, f"{seen!r} instead of {text!r}"
-        await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
