@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
@@ -19,7 +20,12 @@ from punktfunk.input.events import (
     Touched,
 )
 from punktfunk.input.keyboard import Keyboard, KeySeat, LayoutFacts
+from punktfunk.input.layout_text import DesktopKeys, LayoutTyping
+from punktfunk.input.seat_touch import SeatTouch, TouchSeat
 from punktfunk.input.touch_pointer import TouchPointer
+from punktfunk.input.xkb import LayoutError
+
+log = logging.getLogger(__name__)
 
 MAX_HELD_BUTTONS = 8
 SCROLL_UNITS_PER_NOTCH = 120
@@ -41,8 +47,8 @@ class Injector(Protocol):
         ...
 
 
-class Seat(KeySeat, Protocol):
-    """The devices of one display: what a capture library or a virtual device offers. Pixels of the picture."""
+class PointingSeat(Protocol):
+    """Mouse and wheels of one display, in pixels of the picture."""
 
     def move_to(self, x: float, y: float) -> None: ...
 
@@ -55,28 +61,36 @@ class Seat(KeySeat, Protocol):
     def size(self) -> tuple[int, int]: ...
 
 
+class Seat(KeySeat, PointingSeat, Protocol):
+    """The devices of one display: what a capture library or a virtual device offers."""
+
+
+class DesktopSeat(DesktopKeys, PointingSeat, Protocol):
+    """The devices of somebody's own desktop, whose keymap and lock keys are not ours. It may be a `TouchSeat` too."""
+
+
 @runtime_checkable
 class HasSeat(Protocol):
     """A source that also takes input."""
 
     @property
-    def seat(self) -> Seat: ...
+    def seat(self) -> Seat | DesktopSeat: ...
 
 
 class SeatInjector:
     """Neutral events into a seat with keyboard and mouse.
 
-    Touch and pen drive the mouse: fingers by gestures (`TouchPointer`), the pen's tip is the left button, its buttons
-    are right and middle. Pad events are not for a seat and are dropped.
+    Fingers touch where the seat has touch, else they drive the mouse by gestures (`TouchPointer`), and so does the pen:
+    its tip is the left button, its buttons are right and middle. Pad events are not for a seat and are dropped.
     """
 
     def __init__(
-        self, seat: Seat, layout: LayoutFacts | None = None, clock: Callable[[], float] = time.monotonic
+        self, seat: Seat | DesktopSeat, layout: LayoutFacts | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._seat = seat
-        self._keyboard = Keyboard(seat, layout)
+        self._keyboard = Keyboard(LayoutTyping(seat) if isinstance(seat, DesktopKeys) else seat, layout)
         self._buttons: set[int] = set()
-        self._touch = TouchPointer(self, clock)
+        self._touch = SeatTouch(seat, clock) if isinstance(seat, TouchSeat) else TouchPointer(self, clock)
 
     def inject(self, event: InputEvent) -> None:
         """Inject one event."""
@@ -156,9 +170,21 @@ class DeafInjector:
 
 
 def open_injector(source: object, layout: LayoutFacts | None = None) -> Injector:
-    """The injector for what is captured: through its seat where it has one, with Num Lock on."""
+    """The injector for what is captured: through its seat where it has one. A keyboard of our own gets Num Lock on; a
+    desktop's own keymap is asked for its layout, and its locks are left as they are."""
     if not isinstance(source, HasSeat):
         return DeafInjector()
-    injector = SeatInjector(source.seat, layout)
+    seat = source.seat
+    if isinstance(seat, DesktopKeys):
+        return SeatInjector(seat, _facts_of_desktop(seat))
+    injector = SeatInjector(seat, layout)
     injector.switch_num_lock_on()
     return injector
+
+
+def _facts_of_desktop(keys: DesktopKeys) -> LayoutFacts:
+    try:
+        return LayoutFacts.of(keymap) if (keymap := keys.keymap()) else LayoutFacts()
+    except (LayoutError, OSError) as error:
+        log.warning("keys are taken by their position alone: %s", error)
+        return LayoutFacts()

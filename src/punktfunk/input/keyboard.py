@@ -37,8 +37,8 @@ class LayoutFacts:
     has_num_lock: bool = True
 
     @classmethod
-    def of(cls, names: KeyboardLayout) -> LayoutFacts:
-        """Raises LayoutError, OSError without libxkbcommon."""
+    def of(cls, names: KeyboardLayout | str) -> LayoutFacts:
+        """Of XKB's names, or of a keymap's text. Raises LayoutError, OSError without libxkbcommon."""
         keymap = Keymap(names)
         return cls(
             letter_positions(keymap),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import re
+from collections.abc import Iterable
 from ctypes import POINTER, Structure, byref, c_char_p, c_int, c_uint32, c_void_p
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ MAX_LAYOUTS = 4
 _ENTRY = re.compile(r"([a-z]{2,20})(?:\(([A-Za-z0-9_-]{1,32})\))?")
 _OPTIONS = re.compile(r"\w{1,32}:[\w-]{1,64}(,\w{1,32}:[\w-]{1,64})*")
 _NO_FLAGS = 0
+_TEXT_V1 = 1
+_DOWN = 1
 _NO_ENVIRONMENT = 1 << 1
 # US positions of A to Z.
 _LETTERS = (30, 48, 46, 32, 18, 33, 34, 35, 23, 36, 37, 38, 50, 49, 24, 25, 16, 19, 31, 20, 22, 47, 17, 45, 21, 44)
@@ -62,18 +65,30 @@ class KeyboardLayout:
 
 
 class Keymap:
-    """A compiled layout. Raises LayoutError when this machine does not have it, OSError without libxkbcommon."""
+    """A compiled layout, by XKB's names or from a keymap's text. Raises LayoutError when this machine does not have
+    it, OSError without libxkbcommon."""
 
-    def __init__(self, names: KeyboardLayout) -> None:
+    def __init__(self, names: KeyboardLayout | str) -> None:
         self.library = load_library()
         self._context = self.library.xkb_context_new(_NO_ENVIRONMENT)
-        parts = (b"evdev", b"pc105", names.layout.encode(), names.variant.encode(), names.options.encode())
         # Compiling says on standard error what is wrong; the caller says it better.
         self.library.xkb_context_set_log_level(self._context, 0)
-        self.pointer = self.library.xkb_keymap_new_from_names(self._context, byref(RuleNames(*parts)), _NO_FLAGS)
+        self.pointer = self._compile(names)
         if not self.pointer:
             self.library.xkb_context_unref(self._context)
-            raise LayoutError(f"this machine has no keyboard layout {names}")
+            raise LayoutError(
+                "the desktop's keymap cannot be read"
+                if isinstance(names, str)
+                else f"this machine has no keyboard layout {names}"
+            )
+
+    def _compile(self, names: KeyboardLayout | str) -> int | None:
+        if isinstance(names, str):
+            pointer = self.library.xkb_keymap_new_from_string(self._context, names.encode(), _TEXT_V1, _NO_FLAGS)
+        else:
+            parts = (b"evdev", b"pc105", names.layout.encode(), names.variant.encode(), names.options.encode())
+            pointer = self.library.xkb_keymap_new_from_names(self._context, byref(RuleNames(*parts)), _NO_FLAGS)
+        return int(pointer) if pointer else None
 
     def __del__(self) -> None:
         if getattr(self, "pointer", None):
@@ -87,6 +102,21 @@ class Keymap:
             self.pointer, code + XKB_OFFSET, layout, level, byref(symbols)
         )
         return int(symbols[0]) if count == 1 else 0
+
+    def typed(self, held: tuple[int, ...], codes: Iterable[int]) -> dict[int, tuple[int, str]]:
+        """What keys make while the keys ``held`` are down, in the first layout: keysym and character, "" for none."""
+        state = self.library.xkb_state_new(self.pointer)
+        try:
+            for code in held:
+                self.library.xkb_state_update_key(state, code + XKB_OFFSET, _DOWN)
+            made = {}
+            for code in codes:
+                symbol = self.library.xkb_state_key_get_one_sym(state, code + XKB_OFFSET)
+                character = self.library.xkb_state_key_get_utf32(state, code + XKB_OFFSET)
+                made[code] = int(symbol), chr(character) if character else ""
+            return made
+        finally:
+            self.library.xkb_state_unref(state)
 
 
 def check_layout(names: KeyboardLayout) -> None:
@@ -113,7 +143,13 @@ def load_library() -> ctypes.CDLL:
         "xkb_context_unref": (None, [c_void_p]),
         "xkb_context_set_log_level": (None, [c_void_p, c_int]),
         "xkb_keymap_new_from_names": (c_void_p, [c_void_p, POINTER(RuleNames), c_int]),
+        "xkb_keymap_new_from_string": (c_void_p, [c_void_p, c_char_p, c_int, c_int]),
         "xkb_keymap_unref": (None, [c_void_p]),
+        "xkb_state_new": (c_void_p, [c_void_p]),
+        "xkb_state_unref": (None, [c_void_p]),
+        "xkb_state_update_key": (c_int, [c_void_p, c_uint32, c_int]),
+        "xkb_state_key_get_one_sym": (c_uint32, [c_void_p, c_uint32]),
+        "xkb_state_key_get_utf32": (c_uint32, [c_void_p, c_uint32]),
         "xkb_keymap_key_get_syms_by_level": (
             c_int,
             [c_void_p, c_uint32, c_uint32, c_uint32, POINTER(POINTER(c_uint32))],

@@ -1,0 +1,141 @@
+"""The seat of a KWin desktop, through its fake input: keys, mouse, wheels and real touch."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from punktfunk.media.displays.kwin.connection import WaylandConnection
+from punktfunk.media.displays.kwin.fake_input import HORIZONTAL, VERTICAL, FakeInput
+from punktfunk.media.displays.kwin.keymap import SeatKeymap
+from punktfunk.media.displays.kwin.outputs import Output, Outputs
+from punktfunk.media.displays.kwin.wire import WaylandError
+
+APPLICATION = "punktfunk-host"
+REASON = "Keyboard, mouse and touch of the people that you stream to"
+PERMISSION_FIX = (
+    "run `punktfunk-host setup desktop` as the user of the desktop, or set KWIN_WAYLAND_NO_PERMISSION_CHECKS=1 for"
+    " KWin"
+)
+
+log = logging.getLogger(__name__)
+
+
+class KwinSeat:
+    """What is typed and pointed at on the output ``names`` of a desktop; pictures of it have the size of `resized`.
+
+    Nothing waits: while KWin does not read, motion is dropped and the rest is kept within bounds; once the
+    connection is lost everything is dropped, which is logged once, and KWin releases what was held.
+    """
+
+    def __init__(self, connection: WaylandConnection, names: tuple[str, ...]) -> None:
+        self._connection = connection
+        self._outputs = Outputs(connection.client)
+        self._keymap = SeatKeymap(connection.client)
+        connection.roundtrip()
+        self._input = FakeInput(connection.client, APPLICATION, REASON)
+        # The second round brings what was bound in the first, the third the keymap of a keyboard that came with this one.
+        connection.roundtrip()
+        connection.roundtrip()
+        self._names = names
+        self._size = (1, 1)
+        self._said = False
+
+    @classmethod
+    def open(cls, path: str, names: tuple[str, ...]) -> KwinSeat:
+        """Of the compositor at a socket. Raises WaylandError."""
+        connection = WaylandConnection(path)
+        try:
+            return cls(connection, names)
+        except WaylandError:
+            connection.close()
+            raise
+
+    @property
+    def version(self) -> int:
+        """Of fake input, as KWin offers it."""
+        return self._input.version
+
+    def outputs(self) -> list[Output]:
+        """The desktop's outputs."""
+        self._do(lambda: None)
+        return self._outputs.all()
+
+    def keymap(self) -> str:
+        """What the desktop's keyboard is, as an XKB keymap; "" while it has none."""
+        self._do(lambda: None)
+        return self._keymap.text
+
+    def resized(self, width: int, height: int) -> None:
+        """The picture has this size now."""
+        self._size = (width, height)
+
+    def size(self) -> tuple[int, int]:
+        """Width and height of the picture in pixels."""
+        return self._size
+
+    def key(self, code: int, pressed: bool) -> None:
+        """Press or release the key of an evdev code."""
+        self._do(lambda: self._input.key(code, pressed))
+
+    def move_to(self, x: float, y: float) -> None:
+        """Place the pointer, in pixels of the picture."""
+        self._move(lambda: self._at(self._input.move_to, x, y))
+
+    def move_by(self, dx: int, dy: int) -> None:
+        """Move the pointer, also where a program has locked it."""
+        self._move(lambda: self._input.move_by(dx, dy))
+
+    def button(self, code: int, pressed: bool) -> None:
+        """Press or release a mouse button of an evdev code."""
+        self._do(lambda: self._input.button(code, pressed))
+
+    def scroll(self, right_notches: float, down_notches: float) -> None:
+        """Turn the wheels; fractions of a notch arrive as smooth scrolling."""
+        for axis, notches in ((HORIZONTAL, right_notches), (VERTICAL, down_notches)):
+            if notches:
+                self._move(lambda axis=axis, notches=notches: self._input.axis(axis, notches))  # type: ignore[misc]
+
+    def touch_down(self, finger: int, x: float, y: float) -> None:
+        """A finger lands, in pixels of the picture."""
+        self._do(lambda: self._at(lambda at_x, at_y: self._input.touch_down(finger, at_x, at_y), x, y))
+
+    def touch_move(self, finger: int, x: float, y: float) -> None:
+        """A finger moves."""
+        self._move(lambda: self._at(lambda at_x, at_y: self._input.touch_move(finger, at_x, at_y), x, y))
+
+    def touch_up(self, finger: int) -> None:
+        """A finger lifts."""
+        self._do(lambda: self._input.touch_up(finger))
+
+    def touch_cancel(self) -> None:
+        """All fingers are gone, and what they were about is not done."""
+        self._do(self._input.touch_cancel)
+
+    def close(self) -> None:
+        """End the connection. Safe to repeat."""
+        self._connection.close()
+
+    def _move(self, send: Callable[[], None]) -> None:
+        if not self._connection.stalled:
+            self._do(send)
+
+    def _do(self, send: Callable[[], None]) -> None:
+        """Queue and send, and hear what KWin has to say. A lost connection is the display's loss, too: the stream's
+        process is replaced when pictures stop."""
+        connection = self._connection
+        with connection.lock:
+            if not connection.lost:
+                send()
+            try:
+                connection.pump()
+            except WaylandError as error:
+                if not self._said:
+                    self._said = True
+                    log.warning("KWin takes no more keys, mouse and touch: %s", error)
+
+    def _at(self, send: Callable[[float, float], None], x: float, y: float) -> None:
+        output = self._outputs.named(*self._names) if self._names else next(iter(self._outputs.all()), None)
+        if output is not None:
+            width, height = self._size
+            send(output.x + x * output.width / width, output.y + y * output.height / height)
