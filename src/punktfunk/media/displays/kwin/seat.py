@@ -14,8 +14,7 @@ from punktfunk.media.displays.kwin.wire import WaylandError
 APPLICATION = "punktfunk-host"
 REASON = "Keyboard, mouse and touch of the people that you stream to"
 PERMISSION_FIX = (
-    "run `punktfunk-host setup desktop` as the user of the desktop, or set KWIN_WAYLAND_NO_PERMISSION_CHECKS=1 for"
-    " KWin"
+    "run `punktfunk-host setup desktop` as the user of the desktop, or set KWIN_WAYLAND_NO_PERMISSION_CHECKS=1 for KWin"
 )
 
 log = logging.getLogger(__name__)
