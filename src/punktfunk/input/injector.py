@@ -23,7 +23,7 @@ from punktfunk.input.keyboard import Keyboard, KeySeat, LayoutFacts
 from punktfunk.input.layout_text import DesktopKeys, LayoutTyping
 from punktfunk.input.seat_touch import SeatTouch, TouchSeat
 from punktfunk.input.touch_pointer import TouchPointer
-from punktfunk.input.xkb import LayoutError
+from punktfunk.input.xkb import Keymap, LayoutError
 
 log = logging.getLogger(__name__)
 
@@ -184,7 +184,7 @@ def open_injector(source: object, layout: LayoutFacts | None = None) -> Injector
 
 def _facts_of_desktop(keys: DesktopKeys) -> LayoutFacts:
     try:
-        return LayoutFacts.of(keymap) if (keymap := keys.keymap()) else LayoutFacts()
+        return LayoutFacts.of_keymap(Keymap.of_text(keymap)) if (keymap := keys.keymap()) else LayoutFacts()
     except (LayoutError, OSError) as error:
         log.warning("keys are taken by their position alone: %s", error)
         return LayoutFacts()

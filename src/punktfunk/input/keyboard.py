@@ -37,9 +37,13 @@ class LayoutFacts:
     has_num_lock: bool = True
 
     @classmethod
-    def of(cls, names: KeyboardLayout | str) -> LayoutFacts:
-        """Of XKB's names, or of a keymap's text. Raises LayoutError, OSError without libxkbcommon."""
-        keymap = Keymap(names)
+    def of(cls, names: KeyboardLayout) -> LayoutFacts:
+        """Raises LayoutError, OSError without libxkbcommon."""
+        return cls.of_keymap(Keymap(names))
+
+    @classmethod
+    def of_keymap(cls, keymap: Keymap) -> LayoutFacts:
+        """Of its first layout."""
         return cls(
             letter_positions(keymap),
             keymap.symbol(CAPS_LOCK) == _CAPS_SYMBOL,

@@ -116,7 +116,7 @@ class LayoutTyping:
         if keymap != self._keymap:
             self._keymap = keymap
             try:
-                self._layout = LayoutText(Keymap(keymap)) if keymap else None
+                self._layout = LayoutText(Keymap.of_text(keymap)) if keymap else None
             except (LayoutError, OSError) as error:
                 log.warning("text cannot be typed: %s", error)
                 self._layout = None

@@ -65,30 +65,29 @@ class KeyboardLayout:
 
 
 class Keymap:
-    """A compiled layout, by XKB's names or from a keymap's text. Raises LayoutError when this machine does not have
-    it, OSError without libxkbcommon."""
+    """A compiled layout. Raises LayoutError when this machine does not have it, OSError without libxkbcommon."""
 
-    def __init__(self, names: KeyboardLayout | str) -> None:
+    def __init__(self, names: KeyboardLayout | None = None, *, text: str = "") -> None:
         self.library = load_library()
         self._context = self.library.xkb_context_new(_NO_ENVIRONMENT)
         # Compiling says on standard error what is wrong; the caller says it better.
         self.library.xkb_context_set_log_level(self._context, 0)
-        self.pointer = self._compile(names)
+        if text:
+            self.pointer = self.library.xkb_keymap_new_from_string(self._context, text.encode(), _TEXT_V1, _NO_FLAGS)
+        else:
+            names = names or KeyboardLayout()
+            parts = (b"evdev", b"pc105", names.layout.encode(), names.variant.encode(), names.options.encode())
+            self.pointer = self.library.xkb_keymap_new_from_names(self._context, byref(RuleNames(*parts)), _NO_FLAGS)
         if not self.pointer:
             self.library.xkb_context_unref(self._context)
             raise LayoutError(
-                "the desktop's keymap cannot be read"
-                if isinstance(names, str)
-                else f"this machine has no keyboard layout {names}"
+                "the desktop's keymap is none" if text else f"this machine has no keyboard layout {names}"
             )
 
-    def _compile(self, names: KeyboardLayout | str) -> int | None:
-        if isinstance(names, str):
-            pointer = self.library.xkb_keymap_new_from_string(self._context, names.encode(), _TEXT_V1, _NO_FLAGS)
-        else:
-            parts = (b"evdev", b"pc105", names.layout.encode(), names.variant.encode(), names.options.encode())
-            pointer = self.library.xkb_keymap_new_from_names(self._context, byref(RuleNames(*parts)), _NO_FLAGS)
-        return int(pointer) if pointer else None
+    @classmethod
+    def of_text(cls, text: str) -> Keymap:
+        """From a whole keymap as XKB text. Raises as the class."""
+        return cls(text=text)
 
     def __del__(self) -> None:
         if getattr(self, "pointer", None):

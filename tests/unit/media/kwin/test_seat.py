@@ -195,7 +195,7 @@ def test_a_killed_server_makes_the_seat_deaf_and_says_so_once(desk: Desk, caplog
 
 
 def test_a_server_that_stalls_blocks_nobody_and_memory_is_bounded(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
-    server, seat = desk.open(Manners(stall_after=2))
+    _, seat = desk.open(Manners(stall_after=2))
     began = time.monotonic()
     connection = seat._connection
     most = 0

@@ -33,7 +33,7 @@ class KwinSeat:
         self._keymap = SeatKeymap(connection.client)
         connection.roundtrip()
         self._input = FakeInput(connection.client, APPLICATION, REASON)
-        # The second round brings what was bound in the first, the third the keymap of a keyboard that came with this one.
+        # The second round brings what was bound in the first, the third the keymap of a keyboard that came with us.
         connection.roundtrip()
         connection.roundtrip()
         self._names = names
