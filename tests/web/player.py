@@ -7,9 +7,7 @@ import base64
 import contextlib
 import io
 import os
-import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -20,7 +18,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 from playwright.async_api import Browser, BrowserContext, Error, Page, async_playwright, expect
-from tests.e2e.desktop_tools import DESKTOP_USER, Picture, children_running, read, shows_terminal
+from tests.e2e.desktop_tools import Picture, children_running, read, shared_folder, shows_terminal
 from tests.e2e.host_process import HostProcess, running_host
 from tests.web import console as web
 
@@ -38,14 +36,8 @@ _CANVAS = "() => document.querySelector('#picture').toDataURL('image/png').split
 @contextlib.contextmanager
 def desktop_host() -> Iterator[HostProcess]:
     """A host with the real desktop, in a folder where tests and the desktop's programs can both write."""
-    folder = Path(tempfile.mkdtemp(prefix="pf-play-"))
-    if os.geteuid() == 0:
-        shutil.chown(folder, DESKTOP_USER, DESKTOP_USER)
-    try:
-        with running_host(folder, "--display", "embedded") as host:
-            yield host
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with shared_folder() as folder, running_host(folder, "--display", "embedded") as host:
+        yield host
 
 
 class Player:

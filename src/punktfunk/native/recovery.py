@@ -67,8 +67,8 @@ class RecoveryPolicy:
         return Remedy.INVALIDATE
 
     def swallowed(self, now: float) -> None:
-        """The path swallowed the latest frames, because their packets were too large, keyframes among them: there is one
-        to come now, whatever was sent before. A client that has seen none of them does not know what to ask for."""
+        """The path swallowed the latest frames, keyframes among them, as their packets were too large: one is due now,
+        whatever was sent before. A client that has seen none of them does not know what to ask for."""
         self._keyframe_at, self._invalidated_at = now, None
 
     def invalidation_failed(self, now: float) -> Remedy:
