@@ -20,6 +20,7 @@ READS_ENVIRONMENT = {
     "cli/output.py": "PUNKTFUNK_TRACEBACK, before there are settings",
     "host/settings.py": "is the place for it",
     "host/app.py": "hands the login session's runtime folder to desktops of the same user",
+    "media/displays/portal_source.py": "the library finds its portal by a variable, and the portal listens there",
     "media/displays/pixelflux_source.py": "finds the socket that pixelflux made by the same variable",
 }
 """Module → why it may read the environment; everything else gets settings."""

@@ -79,7 +79,9 @@ def serve(
     mdns: Annotated[
         bool | None, typer.Option("--mdns/--no-mdns", help="Announce this host on the network.", show_default=False)
     ] = None,
-    display: Annotated[str | None, typer.Option(metavar="KIND", help="auto, embedded, bare or synthetic.")] = None,
+    display: Annotated[
+        str | None, typer.Option(metavar="KIND", help="auto, embedded, bare, mutter or synthetic.")
+    ] = None,
     audio: Annotated[str | None, typer.Option(metavar="MODE", help="auto, private, system or off.")] = None,
     encoder: Annotated[str | None, typer.Option(metavar="KIND", help="auto, software, nvenc or vaapi.")] = None,
     log_level: Annotated[str | None, typer.Option(metavar="LEVEL", help="debug, info, warning or error.")] = None,

@@ -44,6 +44,7 @@ _CODECS = {"h264": CodecSupport.H264, "hevc": CodecSupport.HEVC, "av1": CodecSup
 _DISPLAYS = {
     "embedded": "A desktop of the session's own",
     "bare": "Programs without a desktop around them",
+    "mutter": "A monitor of its own in the GNOME session",
     "synthetic": "Test pattern",
 }
 

@@ -138,7 +138,7 @@ class DisplaySettings(msgspec.Struct, frozen=True, kw_only=True):
     """What is streamed."""
 
     kind: Annotated[
-        Literal["auto", "embedded", "bare", "synthetic"],
+        Literal["auto", "embedded", "bare", "mutter", "synthetic"],
         Meta(description="Display of a session; auto takes the best one that this machine can do."),
     ] = "auto"
     desktop_command: Annotated[

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -33,11 +33,25 @@ class OwnCompositor(msgspec.Struct, frozen=True, tag=True):
     keyboard_options: str = ""
 
 
+class PortalScreen(msgspec.Struct, frozen=True, tag=True):
+    """A screen that a desktop of the user's makes for the stream, captured through a portal of the worker's own in
+    ``folder``. ``desktop`` says whose interfaces answer it, ``bus_address`` is the user's session bus, and
+    ``pipewire_socket`` the absolute path of the user's PipeWire."""
+
+    desktop: Literal["mutter"]
+    folder: str
+    bus_address: str
+    pipewire_socket: str
+    keyboard_layout: str = "us"
+    keyboard_variant: str = ""
+    keyboard_options: str = ""
+
+
 class Synthetic(msgspec.Struct, frozen=True, tag=True):
     """A moving test pattern with frame number and clock burnt in; needs nothing from the system."""
 
 
-DisplayTarget = HostCompositor | OwnCompositor | Synthetic
+DisplayTarget = HostCompositor | OwnCompositor | PortalScreen | Synthetic
 
 
 class SourceError(Exception):
@@ -113,3 +127,8 @@ def open_source(target: DisplayTarget) -> VideoSource:
             from punktfunk.media.displays.pixelflux_source import PixelfluxSource
 
             return PixelfluxSource(target)
+        case PortalScreen(desktop="mutter"):
+            from punktfunk.media.displays.portal_source import PortalSource
+            from punktfunk.media.portal.mutter import MutterBack
+
+            return PortalSource(target, MutterBack(target.bus_address, target.pipewire_socket))

@@ -7,6 +7,7 @@ import contextlib
 import contextvars
 import logging
 import os
+import secrets
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -148,7 +149,10 @@ class WorkerProcess:
 
 
 class WorkerPool:
-    """Keeps one worker of each kind started ahead, so that a stream need not wait for imports."""
+    """Keeps one worker of each kind started ahead, so that a stream need not wait for imports.
+
+    ``{worker}`` in a value of the environment becomes a name that no other worker has.
+    """
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self._env = env
@@ -169,7 +173,7 @@ class WorkerPool:
         """A worker: the spare one when there is one, else a new one. The next spare is started."""
         worker = self._spare.pop(module, None)
         if worker is None:
-            worker = await WorkerProcess.spawn(module, self._env)
+            worker = await self._spawn(module)
         worker.on_exit = lambda _reason: None
         return worker
 
@@ -182,8 +186,12 @@ class WorkerPool:
         spare, self._spare = self._spare, {}
         await asyncio.gather(*(worker.stop() for worker in spare.values()))
 
+    async def _spawn(self, module: str) -> WorkerProcess:
+        name = secrets.token_hex(4)
+        return await WorkerProcess.spawn(module, {k: v.replace("{worker}", name) for k, v in self._env.items()})
+
     async def _fill(self, module: str) -> None:
-        worker = await WorkerProcess.spawn(module, self._env)
+        worker = await self._spawn(module)
         if self._closed or module in self._spare:
             await worker.stop()
             return

@@ -45,6 +45,8 @@ def choose_desktop(
     """
     if kind == "synthetic":
         return synthetic_choice()
+    if kind == "mutter":
+        return _mutter_choice(runtime, environment, keyboard)
     obstacle = _embedded_obstacle(runtime, which, shared)
     if kind in ("auto", "embedded") and not obstacle:
         return DesktopChoice(
@@ -66,6 +68,29 @@ def choose_desktop(
 def synthetic_choice() -> DesktopChoice:
     """The test pattern."""
     return DesktopChoice("synthetic", "display.kind asks for the test pattern", lambda _id, _environment: NoDesktop())
+
+
+def _mutter_choice(
+    runtime: RuntimeDir, environment: Mapping[str, str], keyboard: KeyboardLayout | None
+) -> DesktopChoice:
+    # jeepney, which it is made with, is there on Linux alone.
+    from punktfunk.session.desktops.mutter import MutterDesktop, mutter_obstacle
+    from punktfunk.session.desktops.user_session import UserSession
+
+    session = UserSession.of(runtime.owner, environment)
+    if obstacle := mutter_obstacle(session):
+        raise DesktopError(f"the GNOME session cannot be streamed: {obstacle}")
+    return DesktopChoice(
+        "mutter",
+        f"a virtual monitor in the GNOME session of {runtime.owner.name}",
+        lambda _id, sound: MutterDesktop(runtime, session, sound, keyboard=keyboard),
+        _portal_workers(runtime),
+    )
+
+
+def _portal_workers(runtime: RuntimeDir) -> dict[str, str]:
+    """The capture library finds a portal by this variable alone, and each worker is a portal to itself."""
+    return {"DBUS_SESSION_BUS_ADDRESS": f"unix:path={runtime.path}/portal-{{worker}}"}
 
 
 def _embedded_obstacle(runtime: RuntimeDir, which: Callable[[str], str | None], shared: Path) -> str:

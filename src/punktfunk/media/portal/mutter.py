@@ -1,0 +1,130 @@
+"""GNOME: a virtual monitor of mutter's and its remote desktop, by mutter's own interfaces.
+
+org.gnome.Mutter.ScreenCast and org.gnome.Mutter.RemoteDesktop (their XML is in mutter's sources). These ask nobody, and
+know monitors that do not exist yet.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+from typing import Any
+
+from jeepney import DBusAddress
+
+from punktfunk.media.plan import Mode
+from punktfunk.media.portal.back import BackError, Cursor
+from punktfunk.media.portal.pipewire_relay import PipeWireRelay
+from punktfunk.media.portal.session_bus import BusError, SessionBus
+
+SCREEN_CAST = "org.gnome.Mutter.ScreenCast"
+REMOTE_DESKTOP = "org.gnome.Mutter.RemoteDesktop"
+_CURSOR_MODES = {Cursor.HIDDEN: 0, Cursor.EMBEDDED: 1, Cursor.METADATA: 2}
+_AXIS_FINISH = 1
+_CONNECT_TIMEOUT_S = 2.0
+
+log = logging.getLogger(__name__)
+
+
+class MutterBack:
+    """One virtual monitor with keyboard and pointer. See PortalBack."""
+
+    def __init__(self, bus_address: str, pipewire_socket: str) -> None:
+        self._bus_address, self._pipewire_socket = bus_address, pipewire_socket
+        self._bus: SessionBus | None = None
+        self._remote: DBusAddress | None = None
+        self._stream = ""
+
+    def start(self, mode: Mode, cursor: Cursor) -> int:
+        """Make the monitor; it gets its size when its stream is connected. Raises BackError."""
+        self.stop()
+        try:
+            bus = self._bus = SessionBus(self._bus_address)
+            return self._start(bus, cursor)
+        except BusError as error:
+            self.stop()
+            raise BackError(f"GNOME makes no virtual monitor: {error}") from error
+
+    def open_pipewire(self) -> int:
+        """A connection on which a stream has the size that was asked for. Raises BackError."""
+        sock = socket.socket(socket.AF_UNIX)
+        sock.settimeout(_CONNECT_TIMEOUT_S)
+        try:
+            sock.connect(self._pipewire_socket)
+        except OSError as error:
+            sock.close()
+            raise BackError(f"PipeWire cannot be reached at {self._pipewire_socket}: {error}") from error
+        sock.settimeout(None)
+        return PipeWireRelay(sock).start()
+
+    def connect_eis(self) -> int | None:
+        """Emulated input of mutter 45 and later; None before."""
+        assert self._bus is not None
+        assert self._remote is not None
+        try:
+            (descriptor,) = self._bus.call(self._remote, "ConnectToEIS", "a{sv}", {})
+        except BusError as error:
+            log.info("input goes by single calls: %s", error)
+            return None
+        return int(descriptor.to_raw_fd())
+
+    def notify_key(self, code: int, pressed: bool) -> None:
+        """A key by its evdev code."""
+        self._notify("KeyboardKeycode", "ub", code, pressed)
+
+    def notify_keysym(self, keysym: int, pressed: bool) -> None:
+        """A key by what it types."""
+        self._notify("KeyboardKeysym", "ub", keysym, pressed)
+
+    def notify_motion(self, dx: float, dy: float) -> None:
+        """Move the pointer."""
+        self._notify("PointerMotionRelative", "dd", dx, dy)
+
+    def notify_position(self, x: float, y: float) -> None:
+        """Place the pointer on the monitor."""
+        self._notify("PointerMotionAbsolute", "sdd", self._stream, x, y)
+
+    def notify_button(self, code: int, pressed: bool) -> None:
+        """A mouse button."""
+        self._notify("PointerButton", "ib", code, pressed)
+
+    def notify_axis(self, dx: float, dy: float, *, finished: bool) -> None:
+        """Smooth scrolling."""
+        self._notify("PointerAxis", "ddu", dx, dy, _AXIS_FINISH if finished else 0)
+
+    def notify_steps(self, axis: int, steps: int) -> None:
+        """Notches of a wheel."""
+        self._notify("PointerAxisDiscrete", "ui", axis, steps)
+
+    def stop(self) -> None:
+        """Take the monitor away; mutter does so too when the connection ends in another way."""
+        bus, self._bus = self._bus, None
+        remote, self._remote = self._remote, None
+        if bus is not None:
+            if remote is not None:
+                with contextlib.suppress(BusError):
+                    bus.call(remote, "Stop")
+            bus.close()
+
+    def _start(self, bus: SessionBus, cursor: Cursor) -> int:
+        remote_desktop = DBusAddress("/org/gnome/Mutter/RemoteDesktop", REMOTE_DESKTOP, REMOTE_DESKTOP)
+        (path,) = bus.call(remote_desktop, "CreateSession")
+        remote = self._remote = DBusAddress(path, REMOTE_DESKTOP, f"{REMOTE_DESKTOP}.Session")
+        belongs = {"remote-desktop-session-id": ("s", bus.get(remote, "SessionId"))}
+        screen_cast = DBusAddress("/org/gnome/Mutter/ScreenCast", SCREEN_CAST, SCREEN_CAST)
+        (path,) = bus.call(screen_cast, "CreateSession", "a{sv}", belongs)
+        cast = DBusAddress(path, SCREEN_CAST, f"{SCREEN_CAST}.Session")
+        (self._stream,) = bus.call(cast, "RecordVirtual", "a{sv}", {"cursor-mode": ("u", _CURSOR_MODES[cursor])})
+        stream = DBusAddress(self._stream, SCREEN_CAST, f"{SCREEN_CAST}.Stream")
+        with bus.expecting(stream, "PipeWireStreamAdded") as node:
+            bus.call(remote, "Start")
+            return int(node()[0])
+
+    def _notify(self, what: str, signature: str, *values: Any) -> None:
+        if self._bus is None or self._remote is None:
+            return
+        try:
+            self._bus.call(self._remote, f"Notify{what}", signature, *values)
+        except BusError as error:
+            raise BackError(str(error)) from error

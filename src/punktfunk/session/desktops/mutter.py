@@ -1,0 +1,139 @@
+"""The GNOME session that runs already, with a monitor more for the stream. See docs/decisions/0042-mutter.md."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import shutil
+import threading
+from pathlib import Path
+
+from punktfunk.input.xkb import KeyboardLayout
+from punktfunk.media.plan import Mode
+from punktfunk.media.portal.mutter import REMOTE_DESKTOP, SCREEN_CAST
+from punktfunk.media.portal.session_bus import BusError, SessionBus
+from punktfunk.media.video_source import PortalScreen
+from punktfunk.session.desktops.apps import AppProcess
+from punktfunk.session.desktops.base import DesktopError, RunningApp
+from punktfunk.session.desktops.user_session import UserSession
+from punktfunk.session.plan import App
+from punktfunk.session.runtime_dirs import RuntimeDir
+
+_LOST = 1
+
+log = logging.getLogger(__name__)
+
+
+class MutterDesktop:
+    """A virtual monitor in the user's GNOME session. See Desktop.
+
+    The monitor is the worker's: mutter takes it away with the connection that made it, whatever ends the worker. What
+    lives here is the watch over mutter, and the programs that were launched for the client.
+    """
+
+    def __init__(
+        self,
+        runtime: RuntimeDir,
+        session: UserSession,
+        environment: dict[str, str],
+        *,
+        keyboard: KeyboardLayout | None = None,
+    ) -> None:
+        self._runtime = runtime
+        self._session = session
+        self._session_environment = environment
+        self._keyboard = keyboard or KeyboardLayout()
+        self._environment: dict[str, str] = {}
+        self._folder: Path | None = None
+        self._stopped = threading.Event()
+        self._status: asyncio.Future[int] | None = None
+
+    @property
+    def target(self) -> PortalScreen:
+        """What a worker captures; valid after ``start``."""
+        assert self._folder is not None
+        return PortalScreen(
+            "mutter",
+            str(self._folder),
+            self._session.bus_address,
+            self._session.pipewire_socket,
+            self._keyboard.layout,
+            self._keyboard.variant,
+            self._keyboard.options,
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of a program in the session; valid after ``start``."""
+        return dict(self._environment)
+
+    async def start(self, mode: Mode) -> None:
+        """Look whether GNOME is there and can do it. Raises DesktopError."""
+        try:
+            bus = await asyncio.to_thread(self._look)
+        except BusError as error:
+            raise DesktopError(str(error)) from error
+        self._folder = self._runtime.subdir(f"d{secrets.token_hex(3)}")
+        loop = asyncio.get_running_loop()
+        status = self._status = loop.create_future()
+
+        def watch() -> None:
+            try:
+                bus.wait_until_unowned(SCREEN_CAST, self._stopped)
+            except BusError as error:
+                log.warning("GNOME cannot be watched: %s", error)
+            finally:
+                bus.close()
+            if not self._stopped.is_set():
+                loop.call_soon_threadsafe(_resolve, status, _LOST)
+
+        threading.Thread(target=watch, name="gnome watch", daemon=True).start()
+
+    async def set_mode(self, mode: Mode) -> Mode:
+        """The monitor takes the mode of the stream that is made of it."""
+        return mode
+
+    async def launch(self, app: App) -> RunningApp:
+        """Run an app in the session. Raises DesktopError."""
+        return await AppProcess.launch(app, self._environment, self._runtime.owner)
+
+    async def wait(self) -> int:
+        """Until GNOME is gone, or `stop`."""
+        assert self._status is not None
+        return await asyncio.shield(self._status)
+
+    async def stop(self) -> None:
+        """Forget it: GNOME itself and its programs go on."""
+        self._stopped.set()
+        if self._status is not None:
+            _resolve(self._status, 0)
+        folder, self._folder = self._folder, None
+        if folder is not None:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    def _look(self) -> SessionBus:
+        bus = SessionBus(self._session.bus_address)
+        try:
+            for name in (SCREEN_CAST, REMOTE_DESKTOP):
+                if not bus.has_owner(name):
+                    raise BusError(f"no GNOME session runs: nobody answers to {name} on {self._session.bus_address}")
+            self._environment = {**self._session.program_environment(bus), **self._session_environment}
+        except BaseException:
+            bus.close()
+            raise
+        return bus
+
+
+def mutter_obstacle(session: UserSession) -> str:
+    """Why there can be no such desktop, as far as that can be said without asking anybody; "" when it may work."""
+    if not session.bus_address:
+        return f"{session.user.name} has no session bus; is somebody logged in?"
+    if not session.pipewire_socket:
+        return f"no PipeWire of {session.user.name} runs, through which GNOME shows its screens"
+    return ""
+
+
+def _resolve(future: asyncio.Future[int], status: int) -> None:
+    if not future.done():
+        future.set_result(status)
