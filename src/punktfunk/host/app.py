@@ -190,7 +190,14 @@ class Host:
         display = self._settings.display
         look = LookSettings(command=display.desktop_command, wallpaper=display.wallpaper)
         keyboard = _keyboard(display.keyboard_layout, display.keyboard_options)
-        return choose_desktop(display.kind, self._runtime, look, keyboard=keyboard, environment=self.environment)
+        return choose_desktop(
+            display.kind,
+            self._runtime,
+            look,
+            keyboard=keyboard,
+            environment=self.environment,
+            x11_display=display.x11_display,
+        )
 
     async def _start_browser(self, pool: WorkerPool) -> None:
         plane = make_browser_plane(self._settings, self.video, self.sessions)

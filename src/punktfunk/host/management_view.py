@@ -45,6 +45,7 @@ _DISPLAYS = {
     "embedded": "A desktop of the session's own",
     "bare": "Programs without a desktop around them",
     "mutter": "A monitor of its own in the GNOME session",
+    "x11": "The X11 desktop that runs on this machine",
     "synthetic": "Test pattern",
 }
 

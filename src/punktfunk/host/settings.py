@@ -138,11 +138,18 @@ class DisplaySettings(msgspec.Struct, frozen=True, kw_only=True):
     """What is streamed."""
 
     kind: Annotated[
-        Literal["auto", "embedded", "bare", "mutter", "synthetic"],
+        Literal["auto", "embedded", "bare", "mutter", "x11", "synthetic"],
         Meta(description="Display of a session; auto takes the best one that this machine can do."),
     ] = "auto"
     desktop_command: Annotated[
         str, Meta(description="Program that is the desktop inside the embedded display. Empty: the built-in desktop.")
+    ] = ""
+    x11_display: Annotated[
+        str,
+        Meta(
+            pattern=r"^(:\d{1,5}(\.\d)?)?$",
+            description="X server that the kind x11 streams, such as :0. Empty: the one that DISPLAY names.",
+        ),
     ] = ""
     user: Annotated[
         str, Meta(description="Account that desktops run as when the host runs as root. Empty: punktfunk-desktop.")

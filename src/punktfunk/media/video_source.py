@@ -47,11 +47,25 @@ class PortalScreen(msgspec.Struct, frozen=True, tag=True):
     keyboard_options: str = ""
 
 
+class X11Display(msgspec.Struct, frozen=True, tag=True):
+    """An X server that runs already. ``authority`` is an Xauthority file that opens it; the worker has both in its
+    environment too. ``spare_keycodes`` are those that text may be typed with. The output takes the plan's mode while
+    the desktop's note says that ``session`` holds it. ``keyboard_layout`` and the others are the server's own."""
+
+    display: str
+    authority: str
+    session: str
+    spare_keycodes: tuple[int, ...] = ()
+    keyboard_layout: str = "us"
+    keyboard_variant: str = ""
+    keyboard_options: str = ""
+
+
 class Synthetic(msgspec.Struct, frozen=True, tag=True):
     """A moving test pattern with frame number and clock burnt in; needs nothing from the system."""
 
 
-DisplayTarget = HostCompositor | OwnCompositor | PortalScreen | Synthetic
+DisplayTarget = HostCompositor | OwnCompositor | PortalScreen | X11Display | Synthetic
 
 
 class SourceError(Exception):
@@ -132,3 +146,7 @@ def open_source(target: DisplayTarget) -> VideoSource:
             from punktfunk.media.portal.mutter import MutterBack
 
             return PortalSource(target, MutterBack(target.bus_address, target.pipewire_socket))
+        case X11Display():
+            from punktfunk.media.displays.x11_source import X11Source
+
+            return X11Source(target)

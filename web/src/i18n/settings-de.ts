@@ -32,6 +32,7 @@ export const settingsDe: Readonly<Record<string, string>> = {
   "limits.pending": "Kopplungsversuche, die auf eine Antwort warten dürfen.",
   "display.kind": "Bildschirm einer Sitzung; auto nimmt den besten, den diese Maschine kann.",
   "display.desktop_command": "Programm, das im eingebetteten Bildschirm der Desktop ist. Leer: der eingebaute.",
+  "display.x11_display": "X-Server, den die Art x11 streamt, etwa :0. Leer: der, den DISPLAY nennt.",
   "display.user": "Konto, unter dem Desktops laufen, wenn der Host als root läuft. Leer: punktfunk-desktop.",
   "display.wallpaper": "Bild hinter dem eingebauten Desktop. Leer: das eingebaute.",
   "display.keyboard_layout": "XKB-Belegung der Tastaturen in den Sitzungen, etwa de, us(intl) oder, zum Umschalten, us,ru.",

@@ -104,7 +104,13 @@ async def probe_session(
             (folder / name).chmod(0o644)
         command = desktop_command.replace("@FOLDER@", str(folder)) or settings.display.desktop_command
         look = LookSettings(command=command, wallpaper=settings.display.wallpaper)
-        choice = choose_desktop(kind or settings.display.kind, runtime, look, environment=context.environment)
+        choice = choose_desktop(
+            kind or settings.display.kind,
+            runtime,
+            look,
+            environment=context.environment,
+            x11_display=settings.display.x11_display,
+        )
         workers = {**user.environment(str(runtime.path)), "PYTHONDONTWRITEBYTECODE": "1"}
         pool = WorkerPool({**workers, **choice.worker_environment})
         exits.push_async_callback(pool.close)

@@ -1,4 +1,4 @@
-"""Video through pixelflux: its own compositor, or another one captured by it.
+"""Video through pixelflux: its own compositor, or another one captured by it. X11 is in `x11_source`.
 
 pixelflux keeps process-wide state, so that a process has one such source at a time. Measured behaviour that this file
 relies on is in docs/decisions/0001-embedded-desktop.md.
@@ -36,16 +36,11 @@ _VBV_FRAMES = 1.0
 log = logging.getLogger(__name__)
 
 
-class PixelfluxSource:
-    """Captures ``target`` and encodes it. See VideoSource for the contract of the methods."""
+class PixelfluxCapture:
+    """What every source through the library has in common; see VideoSource for the contract of the methods."""
 
-    def __init__(self, target: HostCompositor | OwnCompositor) -> None:
-        self._target = target
+    def __init__(self) -> None:
         self._capture = pixelflux.ScreenCapture()
-        self._seat = PixelfluxSeat(self._capture)
-        self._sway = (
-            SwayControl(target.sway_socket) if isinstance(target, HostCompositor) and target.sway_socket else None
-        )
         self._ledger = ReferenceLedger()
         self._ledger_lock = threading.Lock()
         self._delivery = threading.RLock()
@@ -53,15 +48,8 @@ class PixelfluxSource:
         self._codec = Codec.H264
         self._keyframe_arrived = threading.Event()
 
-    @property
-    def seat(self) -> PixelfluxSeat:
-        """Keyboard and mouse of the captured display."""
-        return self._seat
-
     def start(self, plan: VideoPlan, on_frame: FrameHandler) -> SourceInfo:
-        """Begin, with a keyframe. Raises SourceError, SourceLost when the compositor is not there."""
-        if isinstance(self._target, HostCompositor):
-            _check_listening(self._target.wayland_display)
+        """Begin, with a keyframe. Raises SourceError, SourceLost when the display is not there."""
         self._on_frame = on_frame
         return self._begin(plan)
 
@@ -91,27 +79,80 @@ class PixelfluxSource:
         return self._begin(plan)
 
     def stop(self) -> None:
-        """End the capture; the compositor and its programs are not touched."""
+        """End the capture; the display and its programs are not touched."""
         with self._delivery:
             self._on_frame = None
         self._capture.stop_capture()
+
+    def _begin(self, plan: VideoPlan) -> SourceInfo:
+        raise NotImplementedError
+
+    def _capture_from(self, plan: VideoPlan, settings: Any) -> None:
+        """Start or change the capture. Raises SourceError."""
+        self._keyframe_arrived.clear()
+        self._codec = plan.codec
+        try:
+            self._capture.start_capture(self._deliver, settings)
+        except RuntimeError as error:
+            raise SourceError(f"the capture library refuses {plan.mode}: {error}") from error
+
+    def _await_keyframe(self) -> None:
+        if not self._keyframe_arrived.wait(FIRST_FRAME_TIMEOUT_S):
+            state, reason = self._capture.capture_state(_PRIMARY)
+            self.stop()
+            raise SourceLost(f"no picture from the display within {FIRST_FRAME_TIMEOUT_S:g} s ({reason or state})")
+
+    def _deliver(self, frame: Any) -> None:
+        data: bytes | memoryview = memoryview(frame)
+        reference = frame.reference_frame_id
+        keyframe = reference == DECODES_ALONE or (reference == UNTRACKED and is_keyframe(self._codec, data))
+        with self._ledger_lock:
+            source_id, kind = self._ledger.add(frame.frame_id, reference, keyframe=keyframe)
+        if kind is FrameKind.KEY:
+            data = without_sei(self._codec, data)
+            self._keyframe_arrived.set()
+        encoded = EncodedFrame(
+            data, kind, source_id, frame.capture_ns, frame.encode_start_ns, frame.encode_end_ns or time.monotonic_ns()
+        )
+        with self._delivery:
+            if self._on_frame is not None:
+                self._on_frame(encoded)
+
+
+class PixelfluxSource(PixelfluxCapture):
+    """Captures ``target`` and encodes it. See VideoSource for the contract of the methods."""
+
+    def __init__(self, target: HostCompositor | OwnCompositor) -> None:
+        super().__init__()
+        self._target = target
+        self._seat = PixelfluxSeat(self._capture)
+        self._sway = (
+            SwayControl(target.sway_socket) if isinstance(target, HostCompositor) and target.sway_socket else None
+        )
+
+    @property
+    def seat(self) -> PixelfluxSeat:
+        """Keyboard and mouse of the captured display."""
+        return self._seat
+
+    def start(self, plan: VideoPlan, on_frame: FrameHandler) -> SourceInfo:
+        """Begin, with a keyframe. Raises SourceError, SourceLost when the compositor is not there."""
+        if isinstance(self._target, HostCompositor):
+            _check_listening(self._target.wayland_display)
+        return super().start(plan, on_frame)
+
+    def stop(self) -> None:
+        """End the capture; the compositor and its programs are not touched."""
+        super().stop()
         if isinstance(self._target, OwnCompositor):
             with contextlib.suppress(OSError):
                 os.unlink(self._target.socket_link)
 
     def _begin(self, plan: VideoPlan) -> SourceInfo:
-        self._keyframe_arrived.clear()
-        self._codec = plan.codec
-        try:
-            self._capture.start_capture(self._deliver, capture_settings(plan, self._target))
-        except RuntimeError as error:
-            raise SourceError(f"the capture library refuses {plan.mode}: {error}") from error
+        self._capture_from(plan, capture_settings(plan, self._target))
         if isinstance(self._target, OwnCompositor):
             _link_socket(self._target.socket_link)
-        if not self._keyframe_arrived.wait(FIRST_FRAME_TIMEOUT_S):
-            state, reason = self._capture.capture_state(_PRIMARY)
-            self.stop()
-            raise SourceLost(f"no picture from the display within {FIRST_FRAME_TIMEOUT_S:g} s ({reason or state})")
+        self._await_keyframe()
         if isinstance(self._target, HostCompositor) and self._capture.output_capacity() < 0:
             # The library silently falls back to a compositor of its own, which nothing would ever be shown on.
             _, reason = self._capture.capture_state(_PRIMARY)
@@ -143,29 +184,19 @@ class PixelfluxSource:
         width, height, _ = geometry
         return Mode(width, height, mode.refresh_mhz)
 
-    def _deliver(self, frame: Any) -> None:
-        data: bytes | memoryview = memoryview(frame)
-        reference = frame.reference_frame_id
-        keyframe = reference == DECODES_ALONE or (reference == UNTRACKED and is_keyframe(self._codec, data))
-        with self._ledger_lock:
-            source_id, kind = self._ledger.add(frame.frame_id, reference, keyframe=keyframe)
-        if kind is FrameKind.KEY:
-            data = without_sei(self._codec, data)
-            self._keyframe_arrived.set()
-        encoded = EncodedFrame(
-            data, kind, source_id, frame.capture_ns, frame.encode_start_ns, frame.encode_end_ns or time.monotonic_ns()
-        )
-        with self._delivery:
-            if self._on_frame is not None:
-                self._on_frame(encoded)
-
 
 def capture_settings(plan: VideoPlan, target: HostCompositor | OwnCompositor) -> Any:
-    """pixelflux settings for a plan: full frames at a constant bitrate, keyframes only on demand."""
-    settings = pixelflux.CaptureSettings()
+    """pixelflux settings for a plan and a Wayland display."""
+    settings = encoder_settings(plan)
     settings.use_wayland = True
     if isinstance(target, HostCompositor):
         settings.wayland_host_display = target.wayland_display
+    return settings
+
+
+def encoder_settings(plan: VideoPlan) -> Any:
+    """pixelflux settings for a plan: full frames at a constant bitrate, keyframes only on demand."""
+    settings = pixelflux.CaptureSettings()
     settings.capture_width, settings.capture_height = plan.mode.width, plan.mode.height
     settings.target_fps = plan.mode.refresh_hz
     settings.capture_cursor = True

@@ -13,6 +13,7 @@ from punktfunk.session.desktops.bare import BareDesktop
 from punktfunk.session.desktops.base import Desktop, DesktopError, NoDesktop
 from punktfunk.session.desktops.embedded import SwayDesktop
 from punktfunk.session.desktops.look import LookSettings
+from punktfunk.session.desktops.x11 import SharedX11, X11Desktop, examine, find_place
 from punktfunk.session.runtime_dirs import RuntimeDir
 from punktfunk.session.shared_memory import SHARED_MEMORY, shared_memory
 
@@ -35,6 +36,7 @@ def choose_desktop(
     *,
     keyboard: KeyboardLayout | None = None,
     environment: Mapping[str, str] = MappingProxyType({}),
+    x11_display: str = "",
     which: Callable[[str], str | None] = shutil.which,
     shared: Path = SHARED_MEMORY,
 ) -> DesktopChoice:
@@ -47,6 +49,8 @@ def choose_desktop(
         return synthetic_choice()
     if kind == "mutter":
         return _mutter_choice(runtime, environment, keyboard)
+    if kind == "x11":
+        return _x11_choice(runtime, environment, x11_display)
     obstacle = _embedded_obstacle(runtime, which, shared)
     if kind in ("auto", "embedded") and not obstacle:
         return DesktopChoice(
@@ -91,6 +95,21 @@ def _mutter_choice(
 def _portal_workers(runtime: RuntimeDir) -> dict[str, str]:
     """The capture library finds a portal by this variable alone, and each worker is a portal to itself."""
     return {"DBUS_SESSION_BUS_ADDRESS": f"unix:path={runtime.path}/portal-{{worker}}"}
+
+
+def _x11_choice(runtime: RuntimeDir, environment: Mapping[str, str], display: str) -> DesktopChoice:
+    place = find_place(display, runtime.owner, environment)
+    # A host may be started before anybody logs in: what is in the way now is only told.
+    obstacle = examine(place)
+    shared = SharedX11(place)
+    return DesktopChoice(
+        "x11",
+        f"{place.display}, which cannot be streamed now: {obstacle}"
+        if obstacle
+        else f"the desktop of {place.display}, shared with whoever uses it; sound of the apps started from here",
+        lambda session_id, sound: X11Desktop(shared, session_id, runtime, sound),
+        place.environment,
+    )
 
 
 def _embedded_obstacle(runtime: RuntimeDir, which: Callable[[str], str | None], shared: Path) -> str:

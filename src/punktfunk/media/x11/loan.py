@@ -1,0 +1,121 @@
+"""What streaming changes of a running desktop, noted on the desktop itself, so that any later host can give it back.
+
+The note is a property of the root window. It names the host that borrowed; who may tell whether that one still lives is
+the caller.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import msgspec
+
+from punktfunk.media.plan import Mode
+from punktfunk.media.x11 import keyboard
+from punktfunk.media.x11.atoms import delete_property, read_property, write_property
+from punktfunk.media.x11.connection import X11Connection, X11Error, X11Gone
+from punktfunk.media.x11.randr import RandR, Size
+
+PROPERTY = "_PUNKTFUNK_LOAN"
+
+log = logging.getLogger(__name__)
+
+
+class Loan(msgspec.Struct, frozen=True):
+    """How the desktop was. ``host`` borrowed it; of its sessions, ``holder`` says which mode there is. ``crtc`` 0: the
+    mode was not ours to change."""
+
+    host: str
+    holder: str
+    keycodes: tuple[int, ...] = ()
+    locked: int = 0
+    crtc: int = 0
+    mode: int = 0
+    mode_name: str = ""
+    x: int = 0
+    y: int = 0
+    rotation: int = 1
+    outputs: tuple[int, ...] = ()
+    screen: tuple[int, int, int, int] = (0, 0, 0, 0)
+
+
+def read_loan(x: X11Connection) -> Loan | None:
+    """The note on this desktop; None when nothing is borrowed, or somebody else wrote it."""
+    data = read_property(x, PROPERTY)
+    try:
+        return msgspec.json.decode(data, type=Loan) if data else None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def borrow(x: X11Connection, host: str, holder: str) -> Loan:
+    """Note how the desktop is, before anything of it is changed. Raises X11Error."""
+    randr = RandR(x)
+    loan = Loan(host, holder, keyboard.spare_keycodes(x), keyboard.locked_modifiers(x))
+    output = randr.streamed()
+    crtc = randr.crtcs.get(output.crtc) if output is not None else None
+    if crtc is not None and crtc.mode and not randr.why_fixed():
+        size = randr.size()
+        loan = msgspec.structs.replace(
+            loan,
+            crtc=crtc.id,
+            mode=crtc.mode,
+            mode_name=randr.modes[crtc.mode].name if crtc.mode in randr.modes else "",
+            x=crtc.x,
+            y=crtc.y,
+            rotation=crtc.rotation,
+            outputs=crtc.outputs,
+            screen=(size.width, size.height, size.width_mm, size.height_mm),
+        )
+    write_loan(x, loan)
+    return loan
+
+
+def write_loan(x: X11Connection, loan: Loan) -> None:
+    """Note it, or that another session holds it now."""
+    write_property(x, PROPERTY, msgspec.json.encode(loan))
+
+
+def give_back(x: X11Connection, loan: Loan) -> None:
+    """Make the desktop as it was, as far as it still can be. Raises X11Gone."""
+    for step in (_release, _restore_keyboard, _restore_mode):
+        try:
+            step(x, loan)
+        except X11Error as error:
+            log.warning("%s is not quite as it was: %s", x.display, error)
+    delete_property(x, PROPERTY)
+
+
+def show_mode(x: X11Connection, mode: Mode) -> str:
+    """Bring the streamed output into this mode; why it keeps another one, or ""."""
+    try:
+        randr = RandR(x)
+        if fixed := randr.why_fixed():
+            return fixed
+        randr.set_mode(mode)
+    except X11Gone:
+        raise
+    except X11Error as error:
+        return str(error)
+    return ""
+
+
+def _release(x: X11Connection, _loan: Loan) -> None:
+    keyboard.release_held(x)
+
+
+def _restore_keyboard(x: X11Connection, loan: Loan) -> None:
+    keyboard.bind(x, dict.fromkeys(loan.keycodes, 0))
+    keyboard.lock_modifiers(x, keyboard.lock_mask(x), loan.locked)
+
+
+def _restore_mode(x: X11Connection, loan: Loan) -> None:
+    if not loan.crtc:
+        return
+    randr = RandR(x)
+    crtc, line = randr.crtcs.get(loan.crtc), randr.modes.get(loan.mode)
+    if crtc is None or line is None or line.name != loan.mode_name:
+        raise X11Error(f"its mode {loan.mode_name} is not there any more")
+    if (crtc.mode, crtc.x, crtc.y) != (loan.mode, loan.x, loan.y) or randr.size() != Size(*loan.screen):
+        randr.show(crtc, line, loan.outputs, loan.x, loan.y, loan.rotation, Size(*loan.screen))
+    randr.remove_own_modes()

@@ -1,0 +1,234 @@
+"""An X11 desktop that runs already: the person's own, borrowed for as long as it is streamed.
+
+Nothing of it is started or ended here, but for the apps that sessions launch. What streaming changes (the mode of an
+output without monitor, locks, spare keycodes) is noted on the X server itself and given back at the end, by the next
+host when this one was killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from punktfunk.media.plan import Mode
+from punktfunk.media.video_source import SourceError, X11Display
+from punktfunk.media.x11.connection import X11Connection, X11Error, X11Gone
+from punktfunk.media.x11.keyboard import layout_names
+from punktfunk.media.x11.loan import borrow, give_back, read_loan, show_mode, write_loan
+from punktfunk.media.x11.randr import RandR
+from punktfunk.session.desktops.apps import AppProcess
+from punktfunk.session.desktops.base import DesktopError, RunningApp
+from punktfunk.session.identity import UserIdentity
+from punktfunk.session.plan import App
+from punktfunk.session.processes import host_is_alive, host_mark
+from punktfunk.session.runtime_dirs import RuntimeDir
+
+_NEEDED = ("RANDR", "XTEST", "XKEYBOARD", "MIT-SHM")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class X11Place:
+    """Which X server, and the file with its cookie ("" where none was found: it may want none)."""
+
+    display: str
+    authority: str
+
+    def open(self) -> X11Connection:
+        """Raises X11Gone, X11Error."""
+        return X11Connection(self.display, self.authority)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For programs and workers that are to reach it."""
+        return {"DISPLAY": self.display, **({"XAUTHORITY": self.authority} if self.authority else {})}
+
+
+def find_place(display: str, user: UserIdentity, environment: Mapping[str, str]) -> X11Place:
+    """The display of a setting, else the one of the host's environment; its cookie as that user's programs find it.
+
+    Raises DesktopError when neither names one.
+    """
+    name = display or environment.get("DISPLAY", "")
+    if not name:
+        raise DesktopError("no X11 desktop is named: DISPLAY is not set, and display.x11_display is empty")
+    candidates = [environment["XAUTHORITY"]] if "XAUTHORITY" in environment else []
+    candidates += [f"{user.home}/.Xauthority", f"/run/user/{user.uid}/gdm/Xauthority"]
+    return X11Place(name, next((path for path in candidates if os.path.isfile(path)), ""))
+
+
+def examine(place: X11Place) -> str:
+    """What of this server stands in the way of streaming it; "" when nothing does."""
+    try:
+        with place.open() as x:
+            missing = [name for name in _NEEDED if x.extension(name) is None]
+            if missing:
+                return f"the X server of {place.display} lacks {' and '.join(missing)}"
+            if RandR(x).is_xwayland:
+                return f"{place.display} is Xwayland, a guest of a Wayland desktop, and shows nothing of it"
+    except SourceError as error:
+        return str(error)
+    return ""
+
+
+class SharedX11:
+    """What all sessions of this host do with one X server: the first borrows it, the last gives it back.
+
+    The first session's mode is that of the desktop; when it ends, the next one may choose. While another host has
+    borrowed the desktop, it keeps its mode.
+    """
+
+    def __init__(self, place: X11Place) -> None:
+        self.place = place
+        self._lock = asyncio.Lock()
+        self._host = host_mark(os.getpid())
+        self._sessions: list[str] = []
+
+    async def join(self, session_id: str) -> X11Display:
+        """A session begins. Raises DesktopError."""
+        async with self._lock:
+            try:
+                return await asyncio.to_thread(self._join, session_id)
+            except SourceError as error:
+                raise DesktopError(str(error)) from error
+
+    async def set_mode(self, session_id: str, mode: Mode) -> Mode:
+        """The mode that the desktop really has then. Raises DesktopError."""
+        async with self._lock:
+            try:
+                return await asyncio.to_thread(self._set_mode, session_id, mode)
+            except SourceError as error:
+                raise DesktopError(str(error)) from error
+
+    async def leave(self, session_id: str) -> None:
+        """A session is over; safe to repeat, and when the server has gone."""
+        async with self._lock:
+            if session_id in self._sessions:
+                with contextlib.suppress(SourceError):
+                    await asyncio.to_thread(self._leave, session_id)
+
+    def _join(self, session_id: str) -> X11Display:
+        with self.place.open() as x:
+            found = read_loan(x)
+            if found is not None and found.host != self._host and not host_is_alive(found.host):
+                log.info("%s was left by a host that was killed; giving back what it borrowed", self.place.display)
+                give_back(x, found)
+                found = None
+            loan = found or borrow(x, self._host, session_id)
+            if loan.host == self._host and loan.holder not in (session_id, *self._sessions):
+                write_loan(x, loan := msgspec.structs.replace(loan, holder=session_id))
+            self._sessions.append(session_id)
+            layout, variant, options = layout_names(x)
+        place = self.place
+        return X11Display(place.display, place.authority, session_id, loan.keycodes, layout, variant, options)
+
+    def _set_mode(self, session_id: str, mode: Mode) -> Mode:
+        with self.place.open() as x:
+            loan = read_loan(x)
+            kept = show_mode(x, mode) if loan is not None and loan.holder == session_id else "another client chose it"
+            region = RandR(x).region()
+            if kept:
+                log.info(
+                    "the desktop stays at %dx%d instead of %s, because %s", region.width, region.height, mode, kept
+                )
+            return Mode(region.width, region.height, mode.refresh_mhz)
+
+    def _leave(self, session_id: str) -> None:
+        self._sessions.remove(session_id)
+        with self.place.open() as x:
+            noted = read_loan(x)
+            if noted is None or noted.host != self._host:
+                return
+            if not self._sessions:
+                give_back(x, noted)
+            elif noted.holder == session_id:
+                write_loan(x, msgspec.structs.replace(noted, holder=self._sessions[0]))
+
+
+class X11Desktop:
+    """One session at a desktop that others may use as well. See Desktop."""
+
+    def __init__(self, shared: SharedX11, session_id: str, runtime: RuntimeDir, environment: dict[str, str]) -> None:
+        self._shared = shared
+        self._id = session_id
+        self._runtime = runtime
+        self._user = runtime.owner
+        self._session_environment = environment
+        self._target: X11Display | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._ended = asyncio.Event()
+
+    @property
+    def target(self) -> X11Display:
+        """What a worker captures; valid after ``start``."""
+        assert self._target is not None
+        return self._target
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a program needs to show its windows there."""
+        user = self._user
+        runtime = user.runtime_dir or str(self._runtime.path)
+        bus = Path(runtime, "bus")
+        return {
+            **user.environment(runtime),
+            **({"DBUS_SESSION_BUS_ADDRESS": f"unix:path={bus}"} if bus.is_socket() else {}),
+            **self._session_environment,
+            **self._shared.place.environment,
+            "XDG_SESSION_TYPE": "x11",
+        }
+
+    async def start(self, mode: Mode) -> None:
+        """Borrow the desktop, and watch it. Raises DesktopError."""
+        if obstacle := await asyncio.to_thread(examine, self._shared.place):
+            raise DesktopError(obstacle)
+        self._target = await self._shared.join(self._id)
+        try:
+            x = await asyncio.to_thread(self._shared.place.open)
+            reader, writer = await asyncio.open_unix_connection(sock=x.take_socket())
+        except (X11Gone, X11Error, OSError) as error:
+            await self.stop()
+            raise DesktopError(str(error)) from error
+        self._watch = asyncio.create_task(self._until_gone(reader, writer), name="x11 desktop")
+
+    async def set_mode(self, mode: Mode) -> Mode:
+        """The mode where the desktop can have it, else the one that it has. Raises DesktopError."""
+        return await self._shared.set_mode(self._id, mode)
+
+    async def launch(self, app: App) -> RunningApp:
+        """Run an app there. Raises DesktopError."""
+        return await AppProcess.launch(app, self.environment, self._user)
+
+    async def wait(self) -> int:
+        """Until its X server ends, as when its person logs out, or until stopped."""
+        await self._ended.wait()
+        return 0
+
+    async def stop(self) -> None:
+        """Give the desktop back; its programs and windows stay."""
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
+        self._ended.set()
+        await self._shared.leave(self._id)
+
+    async def _until_gone(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """This connection also keeps a server from starting over, as some do when their last client leaves."""
+        try:
+            while await reader.read(4096):
+                pass
+        except OSError:
+            pass
+        finally:
+            writer.close()
+        log.warning("the X server of %s has ended", self._shared.place.display)
+        self._ended.set()
