@@ -123,6 +123,9 @@ class LiveStream:
             punch.cancel()
             raise
         self._attach(stream)
+        if stream.started is not None:
+            # A desktop that keeps its mode: the client was promised its own.
+            self._reconfigured(stream.started)
         await asyncio.wait((punch,))
         if punch.cancelled():
             return

@@ -78,6 +78,8 @@ def judge_injector(context: Context, uinput: str) -> Outcome:
     if context.settings.display.kind == "synthetic":
         return skip("the synthetic display takes no keys, mouse or touch")
     way = "keys and mouse go through the desktop's virtual devices, text through spare keys"
+    if context.settings.display.kind == "x11":
+        way = "keys, mouse and whole notches of the wheel go through XTEST, text through spare keycodes"
     if context.settings.input.touch == "pointer":
         return ok(f"{way}; fingers and pens drive the pointer (input.touch)")
     if uinput:

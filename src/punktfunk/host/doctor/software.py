@@ -14,6 +14,7 @@ import msgspec
 from punktfunk.host.doctor.check import Check, Context, Outcome, fail, ok, skip, warn
 from punktfunk.host.doctor.child import run_python
 from punktfunk.input.xkb import KeyboardLayout, LayoutError, check_layout
+from punktfunk.session.desktops.choice import OWN_DESKTOPS
 
 _MODULES = (
     *("pixelflux", "pcmflux", "av", "cryptography", "OpenSSL", "numpy", "msgspec", "zeroconf"),
@@ -98,6 +99,8 @@ async def desktop(context: Context) -> Outcome:
     """The programs of the embedded desktop are there."""
     if context.settings.display.kind == "synthetic":
         return skip("the synthetic display needs no desktop")
+    if context.settings.display.kind not in OWN_DESKTOPS:
+        return skip("the desktop that is streamed is there already")
     path = context.environment.get("PATH")
     missing = [name for name in _NEEDED_PROGRAMS if not shutil.which(name, path=path)]
     if missing:
@@ -111,6 +114,8 @@ async def desktop(context: Context) -> Outcome:
 async def keyboard_layout(context: Context) -> Outcome:
     """This machine has the keyboard layout that sessions are to have."""
     display = context.settings.display
+    if display.kind not in (*OWN_DESKTOPS, "synthetic"):
+        return skip("a desktop that is there already has its own keyboard layout")
     try:
         names = KeyboardLayout.parse(display.keyboard_layout, display.keyboard_options)
         check_layout(names)

@@ -11,12 +11,13 @@ import numpy as np
 
 from punktfunk.gamestream.serverinfo import CodecSupport
 from punktfunk.host.capabilities import find_video_facts
-from punktfunk.host.doctor.check import Check, Context, Outcome, fail, ok, skip
+from punktfunk.host.doctor.check import Check, Context, Outcome, fail, ok, skip, warn
 from punktfunk.host.doctor.probe import SAMPLE_RATE_HZ, Picture, Probe, Samples, probe_session
 from punktfunk.input.events import KeyChanged
 from punktfunk.media.frames import Codec
 from punktfunk.media.stamp import read_stamp
 from punktfunk.session.desktops.base import DesktopError
+from punktfunk.session.desktops.choice import OWN_DESKTOPS
 from punktfunk.session.desktops.look import Programs
 from punktfunk.session.identity import IdentityError
 from punktfunk.session.runtime_dirs import RuntimeDirError
@@ -81,6 +82,10 @@ async def picture(context: Context) -> Outcome:
         began = time.monotonic()
         async with probe_session(context, codec=codec) as probe:
             if await _first_picture_with_content(probe) is None:
+                if context.settings.display.kind not in OWN_DESKTOPS:
+                    return warn(
+                        f"the desktop's picture is of one colour ({codec})", "see whether it is empty or locked"
+                    )
                 return fail(f"the desktop's picture is blank ({codec})", _LOOK_CLOSER)
             said.append(f"{codec} by {_encoder(probe)} after {time.monotonic() - began:.1f} s")
     return ok(f"a desktop was captured, encoded and decoded: {', '.join(said)}")
@@ -105,6 +110,8 @@ async def keyboard(context: Context) -> Outcome:
     """Keys that are injected arrive in a window."""
     if context.settings.display.kind == "synthetic":
         return skip("the synthetic display takes no input")
+    if context.settings.display.kind not in OWN_DESKTOPS:
+        return skip("nothing is typed into the windows that somebody has open")
     terminal = Programs.installed().terminal
     if not terminal:
         return skip("there is no terminal to type into (install foot)")
@@ -150,6 +157,8 @@ async def tone(context: Context) -> Outcome:
         return skip("sound is switched off (audio.mode)")
     if context.settings.display.kind == "synthetic":
         return skip("the synthetic display has a tone of its own and no programs that could play")
+    if context.settings.display.kind not in OWN_DESKTOPS:
+        return skip("nothing is played in a desktop that somebody uses")
     play = "pacat --playback --raw --format=float32le --rate=48000 --channels=1 --latency-msec=20 @FOLDER@/tone"
     files = {"tone": _tone_samples().tobytes()}
     async with probe_session(context, desktop_command=play, audio=True, files=files) as probe:

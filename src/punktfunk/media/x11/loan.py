@@ -7,8 +7,10 @@ the caller.
 from __future__ import annotations
 
 import logging
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from punktfunk.media.plan import Mode
 from punktfunk.media.x11 import keyboard
@@ -21,22 +23,29 @@ PROPERTY = "_PUNKTFUNK_LOAN"
 log = logging.getLogger(__name__)
 
 
+_Id = Annotated[int, Meta(ge=0, le=0xFFFFFFFF)]
+_Place = Annotated[int, Meta(ge=-32768, le=32767)]
+_Length = Annotated[int, Meta(ge=1, le=65535)]
+_Keycode = Annotated[int, Meta(ge=8, le=255)]
+_Bits = Annotated[int, Meta(ge=0, le=255)]
+
+
 class Loan(msgspec.Struct, frozen=True):
     """How the desktop was. ``host`` borrowed it; of its sessions, ``holder`` says which mode there is. ``crtc`` 0: the
     mode was not ours to change."""
 
     host: str
     holder: str
-    keycodes: tuple[int, ...] = ()
-    locked: int = 0
-    crtc: int = 0
-    mode: int = 0
+    keycodes: Annotated[tuple[_Keycode, ...], Meta(max_length=256)] = ()
+    locked: _Bits = 0
+    crtc: _Id = 0
+    mode: _Id = 0
     mode_name: str = ""
-    x: int = 0
-    y: int = 0
-    rotation: int = 1
-    outputs: tuple[int, ...] = ()
-    screen: tuple[int, int, int, int] = (0, 0, 0, 0)
+    x: _Place = 0
+    y: _Place = 0
+    rotation: _Length = 1
+    outputs: Annotated[tuple[_Id, ...], Meta(max_length=64)] = ()
+    screen: tuple[_Length, _Length, _Id, _Id] = (1, 1, 1, 1)
 
 
 def read_loan(x: X11Connection) -> Loan | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,13 +10,17 @@ from pathlib import Path
 from types import MappingProxyType
 
 from punktfunk.input.xkb import KeyboardLayout
+from punktfunk.media.video_source import SourceError
 from punktfunk.session.desktops.bare import BareDesktop
 from punktfunk.session.desktops.base import Desktop, DesktopError, NoDesktop
 from punktfunk.session.desktops.embedded import SwayDesktop
 from punktfunk.session.desktops.look import LookSettings
-from punktfunk.session.desktops.x11 import SharedX11, X11Desktop, examine, find_place
+from punktfunk.session.desktops.x11 import SharedX11, X11Desktop, examine, find_place, recover
 from punktfunk.session.runtime_dirs import RuntimeDir
 from punktfunk.session.shared_memory import SHARED_MEMORY, shared_memory
+
+OWN_DESKTOPS = ("auto", "embedded", "bare")
+"""Kinds of display whose desktops are made for sessions; the others show what is there already."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,8 @@ def _x11_choice(runtime: RuntimeDir, environment: Mapping[str, str], display: st
     place = find_place(display, runtime.owner, environment)
     # A host may be started before anybody logs in: what is in the way now is only told.
     obstacle = examine(place)
+    with contextlib.suppress(SourceError):
+        recover(place)
     shared = SharedX11(place)
     return DesktopChoice(
         "x11",

@@ -79,6 +79,15 @@ def examine(place: X11Place) -> str:
     return ""
 
 
+def recover(place: X11Place) -> None:
+    """Give back what a host borrowed that does not live any more. Raises X11Gone, X11Error."""
+    with place.open() as x:
+        loan = read_loan(x)
+        if loan is not None and not host_is_alive(loan.host):
+            log.info("%s was left by a host that was killed; giving back what it borrowed", place.display)
+            give_back(x, loan)
+
+
 class SharedX11:
     """What all sessions of this host do with one X server: the first borrows it, the last gives it back.
 
@@ -116,13 +125,9 @@ class SharedX11:
                     await asyncio.to_thread(self._leave, session_id)
 
     def _join(self, session_id: str) -> X11Display:
+        recover(self.place)
         with self.place.open() as x:
-            found = read_loan(x)
-            if found is not None and found.host != self._host and not host_is_alive(found.host):
-                log.info("%s was left by a host that was killed; giving back what it borrowed", self.place.display)
-                give_back(x, found)
-                found = None
-            loan = found or borrow(x, self._host, session_id)
+            loan = read_loan(x) or borrow(x, self._host, session_id)
             if loan.host == self._host and loan.holder not in (session_id, *self._sessions):
                 write_loan(x, loan := msgspec.structs.replace(loan, holder=session_id))
             self._sessions.append(session_id)
