@@ -57,6 +57,7 @@ class Facts:
     """What the server says at the beginning. ``width`` and ``height`` are those of that moment."""
 
     vendor: str
+    resource_base: int
     root: int
     width: int
     height: int
@@ -191,7 +192,7 @@ class X11Connection:
         root, _, _, _, _, width, height, width_mm, height_mm = _SCREEN.unpack_from(
             body, start + _round(vendor_bytes) + 8 * formats
         )
-        return Facts(vendor, root, width, height, width_mm, height_mm, first, last)
+        return Facts(vendor, facts[1], root, width, height, width_mm, height_mm, first, last)
 
     def _transmit(self, data: bytes) -> None:
         try:
