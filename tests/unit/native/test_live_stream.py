@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any, cast
 
 from punktfunk.input.events import InputEvent, KeyChanged, PadArrived, PadKind, PadState
+from punktfunk.media.plan import Mode as DisplayMode
 from punktfunk.media.plan import VideoPlan
 from punktfunk.native import session_events as ev
 from punktfunk.native.access import Access
@@ -19,6 +20,7 @@ from punktfunk.native.modes import Mode
 from punktfunk.native.negotiation import HostOffer, negotiate
 from punktfunk.native.plane_messages import RunProbe, decode_command
 from punktfunk.native.speed_test import ProbeBurst
+from punktfunk.session.messages import Started
 from punktfunk.session.path_report import PathReport
 from punktfunk.session.session import Session
 from punktfunk.wire.punktfunk1.enums import VideoCodec
@@ -39,6 +41,7 @@ class Worker:
         self.told: list[object] = []
         self.on_recovering = self.on_live = lambda *_: None
         self.path = PathReport()
+        self.started = Started("x264", "", DisplayMode(1280, 720, 60_000))
 
     async def start_stream(self, _spec: object) -> Worker:
         await self.ready.wait()
@@ -69,10 +72,14 @@ class Worker:
 
 
 class Client:
-    """Listens; only the gaps that it is told of are of interest here."""
+    """Listens; only the gaps and modes that it is told of are of interest here."""
 
     def __init__(self) -> None:
         self.gaps: list[int] = []
+        self.modes: list[Mode] = []
+
+    def mode_became(self, mode: Mode) -> None:
+        self.modes.append(mode)
 
     def pipeline_gap(self, gap_ms: int) -> None:
         self.gaps.append(gap_ms)
@@ -112,6 +119,16 @@ async def test_what_is_asked_early_is_done_once_packets_can_leave() -> None:
         punch(live)
         await starting
         assert worker.told == ["endpoint", RunProbe(3_000_000, 2000), 9000]
+
+
+async def test_a_desktop_that_keeps_its_mode_is_told() -> None:
+    """The client was promised its own; whether that is news to it, the session's core knows."""
+    async with coming_up() as (live, worker, starting):
+        worker.started = Started("x264", "", DisplayMode(2560, 1440, 60_000))
+        worker.ready.set()
+        punch(live)
+        await starting
+        assert cast(Client, live._listener).modes == [Mode(2560, 1440, 60)]
 
 
 async def test_of_early_input_only_controllers_matter() -> None:
