@@ -42,6 +42,7 @@ from punktfunk.native.plane import NativePlane
 from punktfunk.session.desktops.base import DesktopError
 from punktfunk.session.desktops.choice import DesktopChoice, choose_desktop
 from punktfunk.session.desktops.look import LookSettings
+from punktfunk.session.desktops.wayland_session import Wanted
 from punktfunk.session.identity import IdentityError, UserIdentity, desktop_user
 from punktfunk.session.lifecycle import EndReason
 from punktfunk.session.manager import SessionManager
@@ -197,6 +198,7 @@ class Host:
             keyboard=keyboard,
             environment=self.environment,
             x11_display=display.x11_display,
+            wanted=Wanted(self.environment, display.wayland_display, display.output),
         )
 
     async def _start_browser(self, pool: WorkerPool) -> None:

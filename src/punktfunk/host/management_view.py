@@ -46,6 +46,7 @@ _DISPLAYS = {
     "bare": "Programs without a desktop around them",
     "mutter": "A monitor of its own in the GNOME session",
     "x11": "The X11 desktop that runs on this machine",
+    "wlroots": "An output of your sway, or one of a wlroots desktop's",
     "synthetic": "Test pattern",
 }
 

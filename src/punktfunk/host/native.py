@@ -41,6 +41,7 @@ _REPORTING_PADS = (
     Gamepad.STEAM_CONTROLLER,
     Gamepad.STEAM_DECK,
 )
+_WLROOTS_KINDS = ("embedded", "wlroots")
 _CLIPBOARD_PROGRAMS = ("wl-copy", "wl-paste")
 
 
@@ -84,7 +85,7 @@ async def make_native_plane(
         codecs=codecs,
         gamepads=available_pads(lambda node: os.access(node.value, os.W_OK), kinds_without_driver()),
         gamepad_setting=wire_kind(PadKind(settings.input.gamepad)),
-        compositors=(Compositor.WLROOTS,) if display_kind == "embedded" else (),
+        compositors=(Compositor.WLROOTS,) if display_kind in _WLROOTS_KINDS else (),
         caps=caps,
         max_bitrate_kbps=settings.video.max_bitrate_kbps,
         fec_percent=percent if percent >= 0 else START_PERCENT,
@@ -117,7 +118,7 @@ def clipboard_state(display_kind: str, *, allowed: bool) -> ClipReason:
     """Whether desktops of this kind have a clipboard that can be shared."""
     if not allowed:
         return ClipReason.DISABLED
-    usable = display_kind == "embedded" and all(map(shutil.which, _CLIPBOARD_PROGRAMS))
+    usable = display_kind in _WLROOTS_KINDS and all(map(shutil.which, _CLIPBOARD_PROGRAMS))
     return ClipReason.OK if usable else ClipReason.UNAVAILABLE
 
 

@@ -138,9 +138,21 @@ class DisplaySettings(msgspec.Struct, frozen=True, kw_only=True):
     """What is streamed."""
 
     kind: Annotated[
-        Literal["auto", "embedded", "bare", "mutter", "x11", "synthetic"],
+        Literal["auto", "embedded", "bare", "mutter", "wlroots", "x11", "synthetic"],
         Meta(description="Display of a session; auto takes the best one that this machine can do."),
     ] = "auto"
+    output: Annotated[
+        str,
+        Meta(
+            pattern=r"^[\w.-]{0,64}$",
+            description="Output of your desktop (wlroots), such as HDMI-A-1, to stream as it is. Empty: sessions get"
+            " outputs of their own where it can make them.",
+        ),
+    ] = ""
+    wayland_display: Annotated[
+        str,
+        Meta(description="Wayland socket of your desktop (wlroots), a name or a path. Empty: the one that is found."),
+    ] = ""
     desktop_command: Annotated[
         str, Meta(description="Program that is the desktop inside the embedded display. Empty: the built-in desktop.")
     ] = ""

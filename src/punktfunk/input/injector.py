@@ -118,6 +118,13 @@ class SeatInjector:
         """Once, on a fresh seat."""
         self._keyboard.switch_num_lock_on()
 
+    def release_strays(self) -> None:
+        """Release buttons that somebody before this injector may have left down: sway goes on dragging when a device
+        vanishes with its button, and keys it releases by itself."""
+        for code in (_BTN_LEFT, _BTN_RIGHT, _BTN_MIDDLE):
+            if code not in self._buttons:
+                self._seat.button(code, False)
+
     def release_all(self) -> None:
         """Release every key and button that is held."""
         self._touch.cancel()

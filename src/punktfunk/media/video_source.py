@@ -14,13 +14,18 @@ from punktfunk.media.plan import Mode, VideoPlan
 class HostCompositor(msgspec.Struct, frozen=True, tag=True):
     """A compositor that runs outside of the worker. ``wayland_display`` is its socket's absolute path. ``sway_socket``
     is the path of its i3-style control socket when it is sway: its refresh timer is then kept in step with the plan.
-    ``keyboard_layout``, ``keyboard_variant`` and ``keyboard_options`` are XKB names for the injected keyboard."""
+    ``output`` is the name of the one output that is captured, with the pointer kept in it, "" where there is but one;
+    a named output has the mode that its desktop gave it, and takes the plan's only through ``sway_socket``.
+    ``keyboard_layout``, ``keyboard_variant`` and ``keyboard_options`` are XKB names for the injected keyboard,
+    ``keymap`` is a whole XKB keymap that is taken instead of them."""
 
     wayland_display: str
     sway_socket: str = ""
+    output: str = ""
     keyboard_layout: str = "us"
     keyboard_variant: str = ""
     keyboard_options: str = ""
+    keymap: str = ""
 
 
 class OwnCompositor(msgspec.Struct, frozen=True, tag=True):

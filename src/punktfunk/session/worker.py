@@ -27,17 +27,17 @@ from typing import Protocol
 from punktfunk.input.events import Feedback, InputEvent, PadEvent, PadKind, PenMoved, Touched
 from punktfunk.input.gamepads.catalogue import Node
 from punktfunk.input.gamepads.drivers import kinds_without_driver
-from punktfunk.input.injector import Injector, open_injector
+from punktfunk.input.injector import Injector, SeatInjector, open_injector
 from punktfunk.input.kernel_touch import KernelTouch
 from punktfunk.input.keyboard import LayoutFacts
 from punktfunk.input.pad_hub import PadHub, open_node
-from punktfunk.input.xkb import KeyboardLayout, LayoutError
+from punktfunk.input.xkb import KeyboardLayout, Keymap, LayoutError
 from punktfunk.media.audio import AudioCapture, ToneCapture
 from punktfunk.media.frames import OpusPacket
 from punktfunk.media.opus import OpusError, libopus
 from punktfunk.media.plan import VideoPlan
 from punktfunk.media.pulse import PulseError, libpulse
-from punktfunk.media.video_source import DisplayTarget, SourceLost, Synthetic, VideoSource, open_source
+from punktfunk.media.video_source import DisplayTarget, HostCompositor, SourceLost, Synthetic, VideoSource, open_source
 from punktfunk.session import messages as m
 from punktfunk.session import urgency
 from punktfunk.session.link import LINK_VERSION, Link, LinkClosed, LinkError
@@ -258,6 +258,8 @@ class Worker:
         self._started_ns = time.monotonic_ns()
         info = source.start(c.video, lambda frame: path.frame(frame, video))
         self._injector = open_injector(source, _layout_facts(c.display))
+        if c.generation and isinstance(self._injector, SeatInjector):
+            self._injector.release_strays()
         if c.audio is not None:
             if c.audio_target is not None:
                 self._audio = AudioCapture(c.audio_target, c.audio)
@@ -365,6 +367,8 @@ def _layout_facts(display: DisplayTarget) -> LayoutFacts | None:
         return None
     names = KeyboardLayout(display.keyboard_layout, display.keyboard_variant, display.keyboard_options)
     try:
+        if isinstance(display, HostCompositor) and display.keymap:
+            return LayoutFacts.of_keymap(Keymap.of_text(display.keymap))
         return LayoutFacts.of(names)
     except (LayoutError, OSError) as error:
         log.warning("keys are taken by their position alone: %s", error)

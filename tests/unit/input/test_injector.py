@@ -167,3 +167,11 @@ def test_the_test_pattern_takes_no_input() -> None:
     assert isinstance(injector, DeafInjector)
     injector.inject(KeyChanged(KEY_A, True))
     injector.release_all()
+
+
+def test_buttons_that_somebody_else_left_down_are_released(seat: RecordingSeat) -> None:
+    injector = SeatInjector(seat)
+    injector.inject(ButtonChanged(LEFT, True))
+    seat.calls.clear()
+    injector.release_strays()
+    assert seat.calls == [("button", RIGHT, False), ("button", 0x112, False)]

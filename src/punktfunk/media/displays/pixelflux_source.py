@@ -15,9 +15,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pixelflux
 
+from punktfunk.media.displays import wayland_look
 from punktfunk.media.displays.bitstream import is_keyframe, without_sei
+from punktfunk.media.displays.output_filter import FilteredDisplay
 from punktfunk.media.displays.pixelflux_seat import PixelfluxSeat
 from punktfunk.media.displays.references import DECODES_ALONE, UNTRACKED, ReferenceLedger
 from punktfunk.media.displays.sway_ipc import SwayControl, SwayError
@@ -125,6 +128,7 @@ class PixelfluxSource(PixelfluxCapture):
     def __init__(self, target: HostCompositor | OwnCompositor) -> None:
         super().__init__()
         self._target = target
+        self._filtered: FilteredDisplay | None = None
         self._seat = PixelfluxSeat(self._capture)
         self._sway = (
             SwayControl(target.sway_socket) if isinstance(target, HostCompositor) and target.sway_socket else None
@@ -139,16 +143,21 @@ class PixelfluxSource(PixelfluxCapture):
         """Begin, with a keyframe. Raises SourceError, SourceLost when the compositor is not there."""
         if isinstance(self._target, HostCompositor):
             _check_listening(self._target.wayland_display)
+            self._leave_one_output(self._target)
         return super().start(plan, on_frame)
 
     def stop(self) -> None:
         """End the capture; the compositor and its programs are not touched."""
         super().stop()
+        if self._filtered is not None:
+            self._filtered.close()
         if isinstance(self._target, OwnCompositor):
             with contextlib.suppress(OSError):
                 os.unlink(self._target.socket_link)
 
     def _begin(self, plan: VideoPlan) -> SourceInfo:
+        if self._filtered is not None:
+            self._set_output_mode(plan.mode)
         self._capture_from(plan, capture_settings(plan, self._target))
         if isinstance(self._target, OwnCompositor):
             _link_socket(self._target.socket_link)
@@ -164,7 +173,7 @@ class PixelfluxSource(PixelfluxCapture):
         mode = self._realized(plan.mode)
         self._seat.resized(mode.width, mode.height)
         self._set_layout()
-        if self._sway is not None:
+        if self._sway is not None and self._filtered is None:
             # Starting a capture sets the plain refresh rate, so that tuning it comes afterwards.
             try:
                 self._sway.set_mode(mode)
@@ -172,7 +181,37 @@ class PixelfluxSource(PixelfluxCapture):
                 log.warning("the desktop's refresh rate stays untuned: %s", error)
         return describe(self._capture.stream_info() or {}, plan, mode, graphics=has_graphics_card())
 
+    def _leave_one_output(self, target: HostCompositor) -> None:
+        if not target.output:
+            return
+        try:
+            output = wayland_look.look(target.wayland_display).output(target.output)
+        except wayland_look.LookError as error:
+            raise SourceLost(str(error)) from error
+        if output is None:
+            raise SourceLost(f"the desktop has no output {target.output} any more")
+        filtered = FilteredDisplay(target.wayland_display, output.number, Path(os.environ["XDG_RUNTIME_DIR"]))
+        try:
+            filtered.start()
+        except OSError as error:
+            raise SourceError(f"no socket can be made at {filtered.path}: {error}") from error
+        self._filtered = filtered
+        self._target = msgspec.structs.replace(target, wayland_display=filtered.path)
+
+    def _set_output_mode(self, mode: Mode) -> None:
+        # The capture follows the size that it finds.
+        assert isinstance(self._target, HostCompositor)
+        if self._sway is None:
+            return
+        try:
+            self._sway.set_mode(mode, output=self._target.output)
+        except SwayError as error:
+            raise SourceLost(str(error)) from error
+
     def _set_layout(self) -> None:
+        if isinstance(self._target, HostCompositor) and self._target.keymap:
+            self._capture.set_keymap_string(self._target.keymap)
+            return
         layout, variant = self._target.keyboard_layout, self._target.keyboard_variant
         if not self._capture.set_xkb_layout(layout, variant, self._target.keyboard_options):
             log.warning("there is no keyboard layout %r (%r): keys are those of a US keyboard", layout, variant)

@@ -11,6 +11,7 @@ from typing import Any
 from punktfunk.media.plan import Mode
 
 RUN_COMMAND = 0
+GET_WORKSPACES = 1
 GET_OUTPUTS = 3
 GET_TREE = 4
 GET_VERSION = 7
@@ -63,6 +64,10 @@ class SwayControl:
         reply = self.request(GET_VERSION)
         return timer_mhz(mode, (int(reply.get("major", 0)), int(reply.get("minor", 0))))
 
+    def version(self) -> str:
+        """sway's version for people. Raises SwayError."""
+        return str(self.request(GET_VERSION).get("human_readable", "")).partition(" ")[0]
+
 
 def timer_mhz(mode: Mode, version: tuple[int, int]) -> int:
     """Refresh rate (mHz) that makes a headless sway of ``version`` repaint at ``mode``'s rate or a little above.
@@ -76,6 +81,11 @@ def timer_mhz(mode: Mode, version: tuple[int, int]) -> int:
     repaint_ms = min(1.2 + 0.45 * megapixels, 3.0)
     delay_ms = max(1, math.floor(1e6 / mode.refresh_mhz - repaint_ms))
     return max(mode.refresh_mhz, 1_000_000 // delay_ms)
+
+
+def quoted(name: str) -> str:
+    """A name as one word of a command."""
+    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _read(control: socket.socket, length: int) -> bytes:

@@ -15,6 +15,8 @@ from punktfunk.session.desktops.bare import BareDesktop
 from punktfunk.session.desktops.base import Desktop, DesktopError, NoDesktop
 from punktfunk.session.desktops.embedded import SwayDesktop
 from punktfunk.session.desktops.look import LookSettings
+from punktfunk.session.desktops.wayland_session import Wanted, find_session
+from punktfunk.session.desktops.wlroots import WlrootsDesktop, describe, tidy
 from punktfunk.session.desktops.x11 import SharedX11, X11Desktop, examine, find_place, recover
 from punktfunk.session.runtime_dirs import RuntimeDir
 from punktfunk.session.shared_memory import SHARED_MEMORY, shared_memory
@@ -42,11 +44,12 @@ def choose_desktop(
     keyboard: KeyboardLayout | None = None,
     environment: Mapping[str, str] = MappingProxyType({}),
     x11_display: str = "",
+    wanted: Wanted | None = None,
     which: Callable[[str], str | None] = shutil.which,
     shared: Path = SHARED_MEMORY,
 ) -> DesktopChoice:
     """The choice for a setting on this machine. ``runtime`` belongs to the user that desktops run as; ``environment``
-    is the host's own, in which a desktop of the user's may be named.
+    is the host's own, in which a desktop of the user's may be named; ``wanted`` says which Wayland one.
 
     Raises DesktopError when the setting asks for what this machine cannot do.
     """
@@ -54,6 +57,8 @@ def choose_desktop(
         return synthetic_choice()
     if kind == "mutter":
         return _mutter_choice(runtime, environment, keyboard)
+    if kind == "wlroots":
+        return _wlroots_choice(runtime, wanted or Wanted(environment), keyboard)
     if kind == "x11":
         return _x11_choice(runtime, environment, x11_display)
     obstacle = _embedded_obstacle(runtime, which, shared)
@@ -116,6 +121,20 @@ def _x11_choice(runtime: RuntimeDir, environment: Mapping[str, str], display: st
         else f"the desktop of {place.display}, shared with whoever uses it; sound of the apps started from here",
         lambda session_id, sound: X11Desktop(shared, session_id, runtime, sound),
         place.environment,
+    )
+
+
+def _wlroots_choice(runtime: RuntimeDir, wanted: Wanted, keyboard: KeyboardLayout | None) -> DesktopChoice:
+    """The user's running desktop. One that is not there now is looked for again by each session."""
+    try:
+        found = find_session(runtime.owner, wanted)
+        why = describe(found, wanted)
+        if found.sway_socket:
+            tidy(found, runtime)
+    except DesktopError as error:
+        why = f"none is there yet, each session looks again: {error}"
+    return DesktopChoice(
+        "wlroots", why, lambda _id, environment: WlrootsDesktop(runtime, environment, wanted, keyboard=keyboard)
     )
 
 

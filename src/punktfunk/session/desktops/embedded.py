@@ -85,9 +85,9 @@ class SwayDesktop:
         self._target = HostCompositor(
             str(display),
             environment["SWAYSOCK"],
-            self._keyboard.layout,
-            self._keyboard.variant,
-            self._keyboard.options,
+            keyboard_layout=self._keyboard.layout,
+            keyboard_variant=self._keyboard.variant,
+            keyboard_options=self._keyboard.options,
         )
 
     async def set_mode(self, mode: Mode) -> Mode:
