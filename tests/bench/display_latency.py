@@ -1,6 +1,6 @@
 """Display latency: from a program drawing to the encoded access unit, and the gap of a live mode change.
 
-    python tests/bench/display_latency.py [--mode 1280x720@60] [--seconds 8] [embedded|bare|synthetic ...]
+    python tests/bench/display_latency.py [--mode 1280x720@60] [--seconds 8] [embedded|wlroots|bare|synthetic ...]
 
 A program (this file with ``--draw``) shows a full-screen scrolling picture, stamped with CLOCK_MONOTONIC, at each frame
 callback; the stream is decoded after the run. Needs pywayland (PyPI), which nothing else here needs. One process each:
@@ -23,6 +23,7 @@ import time
 from typing import Any
 
 import av
+import msgspec
 import numpy as np
 
 from punktfunk.media.frames import EncodedFrame, FrameKind
@@ -30,7 +31,8 @@ from punktfunk.media.plan import Mode, VideoPlan
 from punktfunk.media.stamp import HEIGHT, WIDTH, read_stamp, stamp_pixels
 from punktfunk.media.video_source import Synthetic, VideoSource, open_source
 
-KINDS = ("embedded", "bare", "synthetic")
+KINDS = ("embedded", "wlroots", "bare", "synthetic")
+"""wlroots: the embedded sway as a person's own is seen, through the filter that leaves one output."""
 BITRATE_KBPS = 10_000
 SETTLE_S = 2.0
 BUFFERS = 3
@@ -198,14 +200,17 @@ async def run(kind: str, mode: Mode, seconds: float) -> None:
         source.start(VideoPlan(mode, bitrate_kbps=BITRATE_KBPS), recorder)
         await asyncio.to_thread(measure, kind, source, recorder, mode, seconds)
         return
-    user = desktop_user(None) if kind == "embedded" else desktop_user("root" if os.geteuid() == 0 else None)
-    runtime = RuntimeDir.create(user)
-    desktop = choose_desktop(kind, runtime, LookSettings(command="sleep infinity"), which=lambda name: name).make(
-        "b", {}
+    user = (
+        desktop_user(None) if kind in ("embedded", "wlroots") else desktop_user("root" if os.geteuid() == 0 else None)
     )
+    runtime = RuntimeDir.create(user)
+    look = LookSettings(command="sleep infinity")
+    made = "embedded" if kind == "wlroots" else kind
+    desktop = choose_desktop(made, runtime, look, which=lambda name: name).make("b", {})
     await desktop.start(mode)
     try:
-        source = open_source(desktop.target)
+        target: Any = desktop.target
+        source = open_source(msgspec.structs.replace(target, output="HEADLESS-1") if kind == "wlroots" else target)
         await asyncio.to_thread(source.start, VideoPlan(mode, bitrate_kbps=BITRATE_KBPS), recorder)
         display = getattr(desktop.target, "wayland_display", "") or getattr(desktop.target, "socket_link", "")
         painter = await asyncio.create_subprocess_exec(

@@ -31,6 +31,8 @@ export const settingsDe: Readonly<Record<string, string>> = {
   "limits.linger_s": "Sekunden, die ein Desktop auf seinen Client wartet. 0: für immer.",
   "limits.pending": "Kopplungsversuche, die auf eine Antwort warten dürfen.",
   "display.kind": "Bildschirm einer Sitzung; auto nimmt den besten, den diese Maschine kann.",
+  "display.output": "Ausgang deines Desktops (wlroots), etwa HDMI-A-1, der so gestreamt wird, wie er ist. Leer: Sitzungen bekommen eigene Ausgänge, wo er sie schaffen kann.",
+  "display.wayland_display": "Wayland-Socket deines Desktops (wlroots), Name oder Pfad. Leer: der, der gefunden wird.",
   "display.desktop_command": "Programm, das im eingebetteten Bildschirm der Desktop ist. Leer: der eingebaute.",
   "display.x11_display": "X-Server, den die Art x11 streamt, etwa :0. Leer: der, den DISPLAY nennt.",
   "display.user": "Konto, unter dem Desktops laufen, wenn der Host als root läuft. Leer: punktfunk-desktop.",
