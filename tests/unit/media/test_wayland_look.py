@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
@@ -42,7 +43,8 @@ class Compositor:
     def _serve(self) -> None:
         connection, _ = self._listener.accept()
         stream = MessageStream()
-        with connection:
+        # A client that has heard enough just goes.
+        with connection, contextlib.suppress(OSError):
             while data := connection.recv(4096):
                 for request in stream.feed(data):
                     self._answer(connection, request)
