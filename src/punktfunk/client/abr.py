@@ -29,12 +29,18 @@ DECREASE = 0.7
 MIN_DRAIN, MAX_DRAIN = 0.25, 0.75
 """How far below what gets through a queue is drained: the deeper, the further."""
 CLIMB, FAST_CLIMB = 1.06, 1.25
+CLIMB_SHARE = 0.06
+"""The least step, of what the path carries: of two streams that share it, the smaller one catches up."""
 CLEAN_WINDOWS, FAST_CLEAN_WINDOWS = 6, 2
 PROVEN_FACTOR = 1.5
 USED_SHARE = 0.75
 HOLD_S, MAX_HOLD_S = 12.0, 120.0
+ECHO_PERCENT = 10.0
+"""More loss than this, after a step too far has been taken back, is not its echo: the path has become narrower."""
 FUTILE_S = 30.0
 FUTILE_SHARE = 1 / 3
+OVERLOAD_PERCENT = 30.0
+"""From so much loss on, one cut may leave a path too full: it helps if as much gets through as before."""
 PERSISTENT_WINDOWS = 4
 SETTLE_S = 6.0
 SETTLED_MS = 25.0
@@ -64,6 +70,7 @@ class _Cut:
 
     target_kbps: int
     loss_percent: float
+    wire_kbps: float
     slow_start: bool
     at: float
 
@@ -80,11 +87,15 @@ class BitrateController:
         self.target_kbps = negotiated_kbps
         """The rate that the host is believed to run at."""
         self.decreases = 0
+        self.path_full = False
+        """Whether the last window says that a queue stands on the path: what it loses, parity cannot mend."""
         self._judge, self._panic = Judge(), PanicWatch()
         self._probe_at: float | None = now + PROBE_DELAY_S
         self._probe_until: float | None = None
         self._negotiated_kbps = negotiated_kbps
+        self._probed = False
         self._ceiling_wire: float | None = None
+        self._full_at = float("-inf")
         self._proven_wire = 0.0
         self._slow_start = True
         self._clean = self._bad = 0
@@ -93,7 +104,7 @@ class BitrateController:
         self._exploring = False
         self._restore_kbps: float | None = None
         self._remembered_kbps = 0.0
-        self._drain_until = now
+        self._drain_until = self._echo_until = now
         self._cut: _Cut | None = None
         self._futile_until = now
         self._lossy = 0
@@ -126,8 +137,8 @@ class BitrateController:
     def probe_measured(self, wire_kbps: float, now: float) -> None:
         """The rate at which the filler arrived; 0 = the host declined, and the negotiated rate is the ceiling."""
         self._probe_until = None
-        self._settle_until = now + SETTLE_S
         if wire_kbps > 0:
+            self._probed, self._settle_until = True, now + SETTLE_S
             self._proven_wire = max(self._proven_wire, wire_kbps)
             self._ceiling_wire = CEILING_SHARE * wire_kbps
             self._explore_hold.renew(0.0, now)
@@ -163,7 +174,9 @@ class BitrateController:
         if self.stopped or now < self._settle_until:
             return None
         verdict = self._judge.window(window)
-        if now - WINDOW_S < self._drain_until:
+        self.path_full = verdict.queueing and verdict.path
+        collapsed = now - WINDOW_S < self._echo_until and verdict.loss_percent >= ECHO_PERCENT
+        if now - WINDOW_S < self._drain_until and not collapsed:
             return None
         if self._exploring and verdict.stir:
             return self._stop_exploring(now)
@@ -184,15 +197,15 @@ class BitrateController:
                 return None
             return self._drain(Slice(verdict.delay_ms, min(w.wire_kbps, self._panic.last.wire_kbps)), now)
         if verdict.path and verdict.loss_percent >= 2:
-            if self._cut_was_futile(verdict, now):
+            if self._cut_was_futile(w, verdict, now):
                 return self._take_back(now)
             slow_start = self._slow_start or (self._cut is not None and self._cut.slow_start)
-            self._cut = _Cut(self.target_kbps, verdict.loss_percent, slow_start, now)
+            self._cut = _Cut(self.target_kbps, verdict.loss_percent, w.wire_kbps, slow_start, now)
         else:
             self._knee.renew(KNEE_SHARE * self.target_kbps * self._factor, now)
         wanted = DECREASE * self.target_kbps
-        carried = w.wire_kbps / self._factor
-        if carried < USED_SHARE * self.target_kbps and verdict.loss_percent >= 6:
+        carried, used = w.wire_kbps / self._factor, USED_SHARE * self.target_kbps
+        if carried < used <= w.sent_kbps / self._factor and verdict.loss_percent >= 6:
             wanted = min(wanted, KNEE_SHARE * carried)
             self._knee.renew(KNEE_SHARE * w.wire_kbps, now)
         return self._step_down(wanted, now)
@@ -201,12 +214,21 @@ class BitrateController:
         """The path is full: what gets through now is what it carries."""
         carried = min(float(self.target_kbps), late.wire_kbps / self._factor)
         again = now < self._knee.until
+        self._note_full(carried * self._factor, now)
         self._knee.renew(KNEE_SHARE * carried * self._factor, now)
         share = min(MAX_DRAIN, MIN_DRAIN + late.delay_ms / 1000)
+        self._echo_until = now
         self._drain_until = now + 0.2 + min(2.0, late.delay_ms / 1000 / share)
         asked = self._step_down((1 - share) * carried, now, again=again)
         self._restore_kbps = KNEE_SHARE * carried
         return asked
+
+    def _note_full(self, wire_kbps: float, now: float) -> None:
+        """Without a speed test, a path that was full twice has shown what it carries, as well as filler would have."""
+        if not self._probed and self._knee.until <= now < self._full_at + MAX_HOLD_S:
+            self._ceiling_wire = CEILING_SHARE * wire_kbps
+            self._explore_hold.renew(0.0, now)
+        self._full_at = now
 
     def _step_down(self, wanted: float, now: float, *, again: bool = False) -> int | None:
         if not self._exploring:
@@ -238,14 +260,17 @@ class BitrateController:
             return max(2.0 * self.target_kbps, 0.5 * cap)
         if self.target_kbps < 0.95 * self._remembered_kbps and self._clean >= FAST_CLEAN_WINDOWS:
             return min(FAST_CLIMB * self.target_kbps, self._remembered_kbps)
-        return CLIMB * self.target_kbps if self._clean >= CLEAN_WINDOWS else 0.0
+        if self._clean < CLEAN_WINDOWS:
+            return 0.0
+        least = CLIMB_SHARE * (self._ceiling_wire or 0.0) / self._factor
+        return max(CLIMB * self.target_kbps, self.target_kbps + least)
 
     def _cap(self, now: float) -> float:
         """The most video that the known limits allow."""
-        if self._ceiling_wire is None:
-            return float(self._negotiated_kbps)
-        video = max(FLOOR_KBPS, self._knee.limit(self._ceiling_wire, now) / self._factor)
-        return min(self._host_cap.limit(video, now), float(MAX_BITRATE_KBPS))
+        most = float(MAX_BITRATE_KBPS if self._probed else self._negotiated_kbps)
+        wire = most * self._factor if self._ceiling_wire is None else self._ceiling_wire
+        video = max(FLOOR_KBPS, self._knee.limit(wire, now) / self._factor)
+        return min(self._host_cap.limit(video, now), most)
 
     def _explore(self, cap: float, now: float) -> int | None:
         """One step beyond the proven ceiling, when all has been well for long and nothing else limits."""
@@ -261,7 +286,7 @@ class BitrateController:
         assert self._ceiling_wire is not None
         self._ceiling_wire /= CLIMB
         self._explore_hold.renew(0.0, now)
-        self._drain_until = now + REQUEST_SPACING_S
+        self._drain_until = self._echo_until = now + REQUEST_SPACING_S
         self._exploring = False
         self._clean = self._bad = 0
         self.decreases += 1
@@ -276,14 +301,18 @@ class BitrateController:
         self._futile_until = max(self._futile_until, now + FUTILE_S / 2)
         return True
 
-    def _cut_was_futile(self, verdict: Verdict, now: float) -> bool:
+    def _cut_was_futile(self, w: Window, verdict: Verdict, now: float) -> bool:
         cut = self._cut
-        if cut is None or now - cut.at >= FUTILE_S or self._lossy >= PERSISTENT_WINDOWS:
+        changing = self._judge.loss_known and self._lossy >= PERSISTENT_WINDOWS
+        if cut is None or now - cut.at >= FUTILE_S or changing:
+            return False
+        if cut.loss_percent >= OVERLOAD_PERCENT and w.wire_kbps > USED_SHARE * cut.wire_kbps:
             return False
         return self.target_kbps < cut.target_kbps and verdict.loss_percent >= FUTILE_SHARE * cut.loss_percent
 
     def _take_back(self, now: float) -> int | None:
         assert self._cut is not None
+        self._judge.loss_is_nature()
         self._futile_until = now + FUTILE_S
         self._slow_start = self._cut.slow_start
         self._remembered_kbps = max(self._remembered_kbps, float(self._cut.target_kbps))

@@ -14,6 +14,10 @@ WIRE_PER_VIDEO = 1.065
 """Bytes on the wire per byte of video without FEC: headers, tags, padding."""
 
 
+NATURAL_PERCENT = 15.0
+"""The most loss that may be a path's nature; parity does not mend more."""
+
+
 class Health(enum.Enum):
     """What one window says."""
 
@@ -46,6 +50,11 @@ class Window:
         """Wire bytes per byte of video."""
         return WIRE_PER_VIDEO * (1 + self.fec_percent / 100)
 
+    @property
+    def sent_kbps(self) -> float:
+        """What the host sent, of which ``wire_kbps`` arrived."""
+        return self.wire_kbps / (1 - min(self.loss_ppm, 990_000) / 1_000_000)
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -77,7 +86,12 @@ class _Base:
 
 class Judge:
     """Compares windows with the best of the last 30 s. Unlike the reference's, it takes a loss that is always there
-    for the path's nature, and a dropped frame for severe only when loss or delay rose with it."""
+    for the path's nature, and a dropped frame for severe only when loss or delay rose with it.
+
+    Loss that was there from the first window on may as well be a path that was too narrow from the start: all of it
+    counts, until there was a window without, or a lower rate has not helped (``loss_is_nature``)."""
+
+    loss_known = False
 
     def __init__(self) -> None:
         self._delay, self._loss = _Base(WINDOW_S), _Base(WINDOW_S)
@@ -85,7 +99,12 @@ class Judge:
 
     def window(self, w: Window) -> Verdict:
         """Judge one window."""
-        delay, loss = self._delay.excess(w.delay_ms), self._loss.excess(w.loss_ppm / 10_000)
+        loss_percent = w.loss_ppm / 10_000
+        delay, loss = self._delay.excess(w.delay_ms), self._loss.excess(loss_percent)
+        loss = max(loss, loss_percent - NATURAL_PERCENT)
+        self.loss_known |= loss_percent < 1
+        if not self.loss_known:
+            loss = loss_percent
         decode, encode = self._decode.excess(w.decode_ms), self._encode.excess(w.encode_ms)
         broken = w.dropped_frames > 0 and (loss >= 2 or delay >= 25)
         ends_slow = decode >= 15 or encode >= 4
@@ -96,6 +115,10 @@ class Judge:
         else:
             health = Health.CLEAN
         return Verdict(health, delay >= 25, not ends_slow, delay >= 10 or loss >= 1 or ends_slow, delay, loss)
+
+    def loss_is_nature(self) -> None:
+        """A lower rate did not help."""
+        self.loss_known = True
 
 
 @dataclass(frozen=True, slots=True)

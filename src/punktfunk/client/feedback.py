@@ -11,7 +11,7 @@ from punktfunk.client.abr import BitrateController
 from punktfunk.client.abr_signals import Window
 from punktfunk.client.jump_to_live import JumpToLive
 from punktfunk.client.loss_recovery import LossRecovery, Request
-from punktfunk.client.loss_window import UNRECOVERABLE_PPM, LossWindow
+from punktfunk.client.loss_window import UNRECOVERABLE_PPM, Losses, LossWindow
 from punktfunk.client.reassembly import AccessUnit
 from punktfunk.client.receiver import VideoReceiver
 from punktfunk.wire.punktfunk1.messages import (
@@ -209,27 +209,31 @@ class Feedback:
         before, self._counts = self._counts, _Counts.of(self._receiver)
         losses = self._window.close(now)
         lost_ppm = self._counts.lost_ppm(before)
-        penalty = UNRECOVERABLE_PPM if losses.dropped else 0
+        wanted_kbps, full = None, False
+        if self._controller is not None and losses.packets and (sums.delays or losses.dropped):
+            wanted_kbps = self._controller.window(self._window_of(sums, losses, lost_ppm, before, now), now)
+            full = self._controller.path_full
         repairable_ppm = lost_ppm if lost_ppm <= MAX_REPAIRABLE_PPM else 0
-        self.outgoing.append(LossReport(max(losses.loss_ppm, repairable_ppm)))
-        if self._controller is None or not losses.packets:
-            return
+        self.outgoing.append(LossReport(0 if full else max(losses.loss_ppm, repairable_ppm)))
+        self._ask(wanted_kbps)
+
+    def _window_of(self, sums: _Sums, losses: Losses, lost_ppm: int, before: _Counts, now: float) -> Window:
         if sums.delays:
             self._delay_ms, self._fec_percent = sums.delay_ms / sums.delays, sums.fec_percent / sums.frames
-        elif not losses.dropped:
-            return
-        window = Window(
+        penalty = UNRECOVERABLE_PPM if losses.dropped else 0
+        # The stream may have begun within the window.
+        since = max(sums.since, self._receiver.first_at or sums.since)
+        return Window(
             loss_ppm=max(losses.loss_ppm - penalty, lost_ppm),
             dropped_frames=losses.dropped,
             delay_ms=self._delay_ms,
-            wire_kbps=(self._counts.video_bytes - before.video_bytes) * 8 / 1000 / max(0.1, now - sums.since),
+            wire_kbps=(self._counts.video_bytes - before.video_bytes) * 8 / 1000 / max(0.1, now - since),
             fec_percent=self._fec_percent,
             decode_ms=sums.decode_ms / max(1, sums.decodes),
             encode_ms=sums.encode_ms / max(1, sums.encodes),
             keyframe_requests=sums.keyframe_requests,
             flushed=sums.flushed,
         )
-        self._ask(self._controller.window(window, now))
 
     def _restart_window(self, now: float) -> None:
         self._window.discard(now)

@@ -70,6 +70,8 @@ class VideoReceiver:
         self.probe = ProbeCount()
         self.packets = 0
         """Authentic packets, each counted once; filler included."""
+        self.first_at: float | None = None
+        """When the first of them came."""
         self.video_bytes = 0
         """UDP payload of authentic packets, filler left out."""
         self.refused = 0
@@ -97,6 +99,8 @@ class VideoReceiver:
                 unit = add(plain)
                 if unit is not None:
                     whole.append(unit)
+        if self.first_at is None and self.packets:
+            self.first_at = now
         return whole
 
     @property

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from punktfunk.client.abr import BitrateController
 from punktfunk.client.abr_signals import WINDOW_S, Window
+from punktfunk.client.feedback import MAX_REPAIRABLE_PPM
+from punktfunk.client.loss_window import UNRECOVERABLE_PPM
 from punktfunk.native import parity
 from punktfunk.native.adaptive_fec import AdaptiveFec
 from punktfunk.wire.punktfunk1.video import recovery_shards
@@ -21,7 +23,8 @@ HEADERS = 1500 / 1408
 
 @dataclass(frozen=True)
 class Scenario:
-    """``capacity`` gives kbit/s at a time, ``loss`` a share; the queue holds ``queue_ms`` at the first rate."""
+    """``capacity`` gives kbit/s at a time, ``loss`` a share; the queue holds ``queue_ms`` at the first rate, and is
+    ``full`` when the stream begins. ``probe``: the host takes part in the speed test."""
 
     name: str
     capacity: Callable[[float], float]
@@ -36,6 +39,7 @@ class Scenario:
     answers: bool = True
     content: Callable[[float], float] = lambda t: 1.0
     decode_limit_kbps: float = float("inf")
+    full: bool = False
 
 
 @dataclass
@@ -54,9 +58,12 @@ class Flow:
     window_end: float = field(init=False)
     sent: float = 0.0
     lost: float = 0.0
+    mended: float = 0.0
     delivered: float = 0.0
     delays: list[float] = field(default_factory=list)
-    in_flight: list[tuple[float, float, float]] = field(default_factory=list)
+    delay_ms: float = 1000.0
+    in_flight: list[tuple[float, float | None, float]] = field(default_factory=list)
+    wire_bytes: float = 0.0
     dropped: int = 0
     discard: bool = False
     rates: list[tuple[float, float]] = field(default_factory=list)
@@ -91,16 +98,22 @@ class Flow:
         lost = offered - carried
         self.sent += offered
         self.lost += lost
-        # A frame's delay is known when it arrives: what waits in the queue is heard of that much later.
-        self.in_flight.append((now + delay_ms / 1000, delay_ms, carried))
+        broken = offered and lost / offered > self.parity / (1 + self.parity) and lost > PACKET_BYTES / 2
+        if broken:
+            self.dropped += 1
+            self.frames_dropped += 1
+        else:
+            self.mended += lost
+        # A frame's delay is known when it arrives whole: what waits in the queue is heard of that much later.
+        self.in_flight.append((now + delay_ms / 1000, None if broken else delay_ms, carried))
         while self.in_flight and self.in_flight[0][0] <= now:
             _, delay, size = self.in_flight.pop(0)
             self.delivered += size
-            self.delays.append(delay)
-            self._ask(self.controller.frame(delay, int(size), now), now)
-        if offered and lost / offered > self.parity / (1 + self.parity) and lost > PACKET_BYTES / 2:
-            self.dropped += 1
-            self.frames_dropped += 1
+            self.wire_bytes += size
+            if delay is not None:
+                self.delays.append(delay)
+                self._ask(self.controller.frame(delay, int(self.wire_bytes), now), now)
+                self.wire_bytes = 0.0
 
     def step(self, now: float) -> None:
         """Messages and windows."""
@@ -128,21 +141,23 @@ class Flow:
 
     def _close_window(self, now: float, rtt: float) -> None:
         self.window_end = now + WINDOW_S
-        if not self.discard and self.sent and self.delays:
+        if not self.discard and self.sent and (self.delays or self.dropped):
+            self.delay_ms = sum(self.delays) / len(self.delays) if self.delays else self.delay_ms
             ppm = int(1_000_000 * self.lost / self.sent)
             fec_percent = 100 * self.parity
-            self.fec.report(ppm + (50_000 if self.dropped else 0))
             decode = 3.0 + (40.0 if self.rate_kbps > self.scenario.decode_limit_kbps else 0.0)
             window = Window(
                 ppm,
                 self.dropped,
-                sum(self.delays) / len(self.delays),
+                self.delay_ms,
                 self.delivered * 8 / 1000 / WINDOW_S,
                 fec_percent,
                 decode_ms=decode,
             )
             self._ask(self.controller.window(window, now), now)
-        self.sent = self.lost = self.delivered = 0.0
+            mended = int(1_000_000 * self.mended / self.sent) + (UNRECOVERABLE_PPM if self.dropped else 0)
+            self.fec.report(0 if self.controller.path_full else max(mended, ppm if ppm <= MAX_REPAIRABLE_PPM else 0))
+        self.sent = self.lost = self.mended = self.delivered = 0.0
         self.dropped, self.discard = 0, False
         self.delays.clear()
 
@@ -173,7 +188,8 @@ class Outcome:
 def run(scenario: Scenario, settle_share: float = 0.9) -> Outcome:
     """Play a scenario; bytes that find the queue full are lost, evenly among the flows."""
     flows = [Flow(scenario, 5.0 * i) for i in range(scenario.flows)]
-    queue, queue_limit = 0.0, scenario.capacity(0) * scenario.queue_ms / 8
+    queue_limit = scenario.capacity(0) * scenario.queue_ms / 8
+    queue = queue_limit if scenario.full else 0.0
     queues: list[float] = []
     shares: list[tuple[float, float]] = []
     decreases_at_10 = 0

@@ -66,6 +66,17 @@ SCENARIOS = [
     Scenario("Wi-Fi that fades 30 to 200", fading(5, 30, 200)),
     *(Scenario(f"two flows on {rate} Mbit/s", steady(rate), flows=2, seconds=120) for rate in (100, 1000)),
     Scenario("host declines the probe", steady(1000), probe=False),
+    *(
+        Scenario(f"host declines the probe, {rate} Mbit/s, queue {q} ms", steady(rate), queue_ms=q, probe=False)
+        for rate in (7, 10, 18)
+        for q in (60, 150)
+    ),
+    *(
+        Scenario(f"host declines the probe, {rate} Mbit/s that are full", steady(rate), probe=False, full=True)
+        for rate in (8, 12, 16, 20)
+    ),
+    Scenario("host declines the probe, loss 5 %", steady(100), loss=flat(0.05), probe=False),
+    Scenario("host declines the probe, dip", steps((0, 100), (25, 10), (28, 100)), probe=False),
     Scenario("host never answers", steady(1000), answers=False),
     Scenario("encoder stops at 60 Mbit/s", steady(1000), encoder_max_kbps=60_000),
     Scenario("decoder stops at 150 Mbit/s", steady(1000), decode_limit_kbps=150_000),

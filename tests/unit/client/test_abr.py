@@ -51,6 +51,15 @@ def test_a_steady_path_is_used_without_oscillation(scenario: Scenario) -> None:
         assert outcome.decreases <= 2
 
 
+@pytest.mark.parametrize("scenario", [s for s in SCENARIOS if not s.probe], ids=lambda s: s.name)
+def test_a_path_too_narrow_for_the_start_gets_room_without_a_speed_test(scenario: Scenario) -> None:
+    outcome = run(scenario)
+    room = min(1.0, scenario.start_kbps / scenario.capacity(0))
+    assert 0.8 * room <= outcome.final_share <= 1.02
+    assert outcome.decreases <= 3
+    assert outcome.dropped_frames <= 90
+
+
 def test_a_gigabit_is_reached_in_seven_seconds() -> None:
     outcome = run(next(s for s in SCENARIOS if s.name == "steady 1000 Mbit/s"))
     assert outcome.settle_s <= 7
@@ -90,6 +99,47 @@ def test_unanswered_probe_is_given_up() -> None:
     assert controller.probing
     assert controller.poll(8.0) is None
     assert not controller.probing
+
+
+def test_loss_that_is_there_from_the_start_is_borne_once_a_lower_rate_has_not_helped() -> None:
+    controller, asked = BitrateController(20_000, 0.0), []
+    controller.poll(2.0)
+    controller.probe_measured(0, 2.1)
+    for step in range(40):
+        now = 3.0 + step * WINDOW_S
+        kbps = controller.window(window(controller.target_kbps, loss_ppm=50_000), now)
+        if kbps is not None:
+            asked.append(kbps)
+            controller.bitrate_changed(kbps, now)
+    assert asked == [14_000, 20_000]
+
+
+def test_a_cut_that_was_not_deep_enough_is_not_taken_back() -> None:
+    """10 Mbit/s, as they were met: the stream began within the first window, and no frame became whole in either."""
+    controller = BitrateController(20_000, 0.0)
+    first = Window(loss_ppm=577_565, dropped_frames=16, delay_ms=1000.0, wire_kbps=5550.0, keyframe_requests=7)
+    second = Window(loss_ppm=464_941, dropped_frames=46, delay_ms=1000.0, wire_kbps=9917.0, keyframe_requests=7)
+    assert controller.window(first, 0.75) == 14_000
+    controller.bitrate_changed(14_000, 0.8)
+    assert controller.window(second, 1.5) in range(FLOOR_KBPS, 9000)
+
+
+def test_more_loss_than_parity_mends_is_never_taken_for_nature() -> None:
+    controller, now = settled()
+    for step in range(80):
+        kbps = controller.window(window(controller.target_kbps, loss_ppm=400_000), now + step * WINDOW_S)
+        if kbps is not None:
+            controller.bitrate_changed(kbps, now + step * WINDOW_S)
+    assert controller.target_kbps == FLOOR_KBPS
+
+
+def test_a_queue_on_the_path_is_told_from_loss() -> None:
+    controller, now = settled()
+    controller.window(window(20_000), now)
+    controller.window(window(20_000, loss_ppm=100_000), now + WINDOW_S)
+    assert not controller.path_full
+    controller.window(window(20_000, loss_ppm=100_000, delay_ms=60.0), now + 2 * WINDOW_S)
+    assert controller.path_full
 
 
 def test_it_does_not_climb_on_a_still_picture() -> None:

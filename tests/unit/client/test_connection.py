@@ -311,3 +311,20 @@ def test_a_path_that_lets_no_frame_through_lowers_the_bitrate() -> None:
         receive(c, host, range(6 * tenth, 6 * tenth + 6), keep=5)
         c.poll(tenth / 10 + 0.1, WALL)
     assert [message.kbps for message in c.take_messages() if isinstance(message, m.SetBitrate)] == [14_000]
+
+
+def test_what_a_full_path_loses_is_not_reported_for_parity_to_mend() -> None:
+    c, host = connection(adaptive=True), Host()
+    host.packetizer.protection = Protection(10)
+    compare_clocks(c, 0)
+    reports = []
+    for window in range(2):
+        for n in range(45):
+            index, at = 45 * window + n, 0.75 * window + n / 60
+            receive(c, host, range(index, index + 1), keep=10)
+            late = arrival(index, KEYFRAME, received_ns=WALL + 60_000_000 * window)
+            c.frame(late, 0, at, decoding=True)
+        c.poll(0.75 * (window + 1) + 0.01, WALL)
+        reports += [message.loss_ppm for message in c.take_messages() if isinstance(message, m.LossReport)]
+    assert reports[0] > 0
+    assert reports[1] == 0
