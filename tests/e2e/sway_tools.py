@@ -135,6 +135,23 @@ class PersonsSway:
         walk(self.control.request(GET_TREE), "")
         return found
 
+    def middle(self, title: str) -> tuple[int, int]:
+        """Of a window, in its output's pixels."""
+
+        def find(node: dict[str, Any], origin: dict[str, int]) -> tuple[int, int] | None:
+            origin = node["rect"] if node["type"] == "output" else origin
+            if node.get("pid") and node["name"] == title:
+                rect = node["rect"]
+                x, y = rect["x"] + rect["width"] // 2, rect["y"] + rect["height"] // 2
+                return x - origin["x"], y - origin["y"]
+            children = (find(child, origin) for child in (*node["nodes"], *node["floating_nodes"]))
+            return next(filter(None, children), None)
+
+        tree = self.control.request(GET_TREE)
+        found = find(tree, tree["rect"])
+        assert found is not None, f"no window {title} in {self.facts()}"
+        return found
+
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         """A program of the person's, to its end."""
         environment = {**self._environment(), "WAYLAND_DISPLAY": Path(self.display).name}

@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 from tests.unit.session.fake_sway import FakeSway
 
+from punktfunk.host.doctor import wlroots as doctor
+from punktfunk.host.doctor.check import Context, Status
+from punktfunk.host.settings import DisplaySettings, Settings
 from punktfunk.input.xkb import KeyboardLayout
 from punktfunk.media.displays.wayland_look import Compositor, LookError, Output
 from punktfunk.media.plan import Mode
@@ -18,6 +21,7 @@ from punktfunk.session.desktops import wayland_session, wlroots
 from punktfunk.session.desktops.base import DesktopError
 from punktfunk.session.desktops.choice import choose_desktop
 from punktfunk.session.desktops.look import LookSettings
+from punktfunk.session.desktops.sway_outputs import SwayOutputs
 from punktfunk.session.desktops.wayland_session import Wanted, find_session
 from punktfunk.session.desktops.wlroots import WlrootsDesktop, describe, shown_output
 from punktfunk.session.identity import UserIdentity
@@ -239,3 +243,45 @@ def test_an_automatic_choice_never_takes_a_desktop_of_the_users(
     choice = choose_desktop("auto", runtime(user, folder), LookSettings(), wanted=wanted)
     assert choice.kind in ("embedded", "bare")
     assert sway.commands == []
+
+
+async def test_doctor_says_what_there_is_and_what_is_asked_for(
+    folder: Path,
+    user: UserIdentity,
+    sway: FakeSway,
+    compositors: dict[str, Compositor],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(doctor, "desktop_user", lambda *_name, **_more: user)
+
+    async def said(kind: str) -> tuple[Status, str]:
+        settings = Settings(display=DisplaySettings(kind=kind))  # type: ignore[arg-type]
+        outcome = await doctor.wlroots(Context(settings, {}, folder / "host.toml"))
+        return outcome.status, outcome.message
+
+    assert (await said("wlroots"))[0] is Status.FAIL
+    assert (await said("auto"))[0] is Status.SKIP
+    compositors["wayland-1"] = compositor()
+    status, message = await said("wlroots")
+    assert status is Status.OK
+    assert message.startswith("your sway 1.7, with an output of its own for each session; keys and mouse by")
+    assert "--display wlroots would stream your sway 1.7" in (await said("auto"))[1]
+
+
+def test_buttons_are_released_only_where_a_host_was_killed(
+    folder: Path,
+    user: UserIdentity,
+    sway: FakeSway,
+    compositors: dict[str, Compositor],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    released: list[str] = []
+    monkeypatch.setattr(wlroots, "release_buttons", released.append)
+    compositors["wayland-1"] = compositor()
+    found = find_session(user, Wanted())
+    wlroots.tidy(found, runtime(user, folder))
+    assert released == []
+    borrowed = SwayOutputs(str(sway.path), wlroots.output_records(runtime(user, folder))).borrow(MODE)
+    os.close(borrowed.lock)
+    wlroots.tidy(found, runtime(user, folder))
+    assert released == [found.display]

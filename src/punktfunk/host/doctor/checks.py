@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from punktfunk.host.doctor import machine, native, network, software, stream, x11
+from punktfunk.host.doctor import machine, native, network, software, stream, wlroots, x11
 from punktfunk.host.doctor.check import Check
 
 
 def standard_checks() -> tuple[Check, ...]:
     """Every check of this version."""
-    return (*software.CHECKS, *x11.CHECKS, *network.CHECKS, *native.CHECKS, *machine.CHECKS, *stream.CHECKS)
+    return (
+        *software.CHECKS,
+        *wlroots.CHECKS,
+        *x11.CHECKS,
+        *network.CHECKS,
+        *native.CHECKS,
+        *machine.CHECKS,
+        *stream.CHECKS,
+    )

@@ -22,6 +22,7 @@ from punktfunk.media.frames import Codec
 from punktfunk.media.plan import AudioPlan, Mode, VideoPlan
 from punktfunk.session.desktops.choice import choose_desktop
 from punktfunk.session.desktops.look import LookSettings
+from punktfunk.session.desktops.wayland_session import Wanted
 from punktfunk.session.identity import desktop_user
 from punktfunk.session.lifecycle import EndReason
 from punktfunk.session.plan import App
@@ -110,6 +111,7 @@ async def probe_session(
             look,
             environment=context.environment,
             x11_display=settings.display.x11_display,
+            wanted=Wanted(context.environment, settings.display.wayland_display, settings.display.output),
         )
         workers = {**user.environment(str(runtime.path)), "PYTHONDONTWRITEBYTECODE": "1"}
         pool = WorkerPool({**workers, **choice.worker_environment})

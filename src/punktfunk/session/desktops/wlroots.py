@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from punktfunk.input.xkb import KeyboardLayout
+from punktfunk.media.displays.kwin.wire import WaylandError
+from punktfunk.media.displays.stray_buttons import release_buttons
 from punktfunk.media.displays.sway_ipc import SwayControl, SwayError
 from punktfunk.media.displays.wayland_look import Output
 from punktfunk.media.plan import Mode
@@ -146,14 +148,14 @@ def output_records(runtime: RuntimeDir) -> Path:
 
 
 def tidy(found: WaylandSession, runtime: RuntimeDir) -> None:
-    """Put away what hosts that were killed have left in this sway."""
+    """Put away what hosts that were killed have left in this sway: outputs, and buttons that were held."""
     try:
         left = SwayOutputs(found.sway_socket, output_records(runtime)).tidy()
-    except (SwayError, OSError) as error:
-        log.warning("outputs of earlier hosts stay in sway: %s", error)
-    else:
         if left:
             log.info("%d outputs that a killed host left in sway are put away", left)
+            release_buttons(found.display)
+    except (SwayError, OSError, WaylandError) as error:
+        log.warning("what earlier hosts left in sway stays there: %s", error)
 
 
 def shown_output(found: WaylandSession, wanted: Wanted) -> Output:
