@@ -98,6 +98,10 @@ class PersonsSway:
             self.process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def log(self) -> str:
+        """What it said."""
+        return (self.folder / "log").read_text(errors="replace")
+
     def kill(self) -> None:
         """As a crash would."""
         assert self.process is not None

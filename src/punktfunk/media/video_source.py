@@ -17,7 +17,8 @@ class HostCompositor(msgspec.Struct, frozen=True, tag=True):
     ``output`` is the name of the one output that is captured, with the pointer kept in it, "" where there is but one;
     a named output has the mode that its desktop gave it, and takes the plan's only through ``sway_socket``.
     ``keyboard_layout``, ``keyboard_variant`` and ``keyboard_options`` are XKB names for the injected keyboard,
-    ``keymap`` is a whole XKB keymap that is taken instead of them."""
+    ``keymap`` is a whole XKB keymap that is taken instead of them. ``strays``: buttons may be down
+    that nobody holds."""
 
     wayland_display: str
     sway_socket: str = ""
@@ -26,6 +27,7 @@ class HostCompositor(msgspec.Struct, frozen=True, tag=True):
     keyboard_variant: str = ""
     keyboard_options: str = ""
     keymap: str = ""
+    strays: bool = False
 
 
 class OwnCompositor(msgspec.Struct, frozen=True, tag=True):

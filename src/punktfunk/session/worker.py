@@ -258,7 +258,8 @@ class Worker:
         self._started_ns = time.monotonic_ns()
         info = source.start(c.video, lambda frame: path.frame(frame, video))
         self._injector = open_injector(source, _layout_facts(c.display))
-        if c.generation and isinstance(self._injector, SeatInjector):
+        strays = c.generation > 0 or (isinstance(c.display, HostCompositor) and c.display.strays)
+        if strays and isinstance(self._injector, SeatInjector):
             self._injector.release_strays()
         if c.audio is not None:
             if c.audio_target is not None:

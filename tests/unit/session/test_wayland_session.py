@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from tests.unit.session.fake_sway import FakeSway
@@ -268,20 +268,18 @@ async def test_doctor_says_what_there_is_and_what_is_asked_for(
     assert "--display wlroots would stream your sway 1.7" in (await said("auto"))[1]
 
 
-def test_buttons_are_released_only_where_a_host_was_killed(
-    folder: Path,
-    user: UserIdentity,
-    sway: FakeSway,
-    compositors: dict[str, Compositor],
-    monkeypatch: pytest.MonkeyPatch,
+def test_the_first_session_after_a_killed_host_lets_go_of_its_buttons(
+    folder: Path, user: UserIdentity, sway: FakeSway, compositors: dict[str, Compositor]
 ) -> None:
-    released: list[str] = []
-    monkeypatch.setattr(wlroots, "release_buttons", released.append)
     compositors["wayland-1"] = compositor()
-    found = find_session(user, Wanted())
-    wlroots.tidy(found, runtime(user, folder))
-    assert released == []
-    borrowed = SwayOutputs(str(sway.path), wlroots.output_records(runtime(user, folder))).borrow(MODE)
+    where = runtime(user, folder)
+
+    def choose() -> list[bool]:
+        made = choose_desktop("wlroots", where, LookSettings(), wanted=Wanted()).make
+        return [cast(WlrootsDesktop, made(name, {}))._strays for name in ("first", "second")]
+
+    assert choose() == [False, False]
+    borrowed = SwayOutputs(str(sway.path), wlroots.output_records(where)).borrow(MODE)
     os.close(borrowed.lock)
-    wlroots.tidy(found, runtime(user, folder))
-    assert released == [found.display]
+    assert choose() == [True, False]
+    assert choose() == [False, False]

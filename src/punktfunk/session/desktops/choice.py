@@ -129,12 +129,15 @@ def _wlroots_choice(runtime: RuntimeDir, wanted: Wanted, keyboard: KeyboardLayou
     try:
         found = find_session(runtime.owner, wanted)
         why = describe(found, wanted)
-        if found.sway_socket:
-            tidy(found, runtime)
+        strays = [True] if found.sway_socket and tidy(found, runtime) else []
     except DesktopError as error:
-        why = f"none is there yet, each session looks again: {error}"
+        why, strays = f"none is there yet, each session looks again: {error}", []
     return DesktopChoice(
-        "wlroots", why, lambda _id, environment: WlrootsDesktop(runtime, environment, wanted, keyboard=keyboard)
+        "wlroots",
+        why,
+        lambda _id, sound: WlrootsDesktop(
+            runtime, sound, wanted, keyboard=keyboard, strays=bool(strays and strays.pop())
+        ),
     )
 
 

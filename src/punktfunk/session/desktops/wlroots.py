@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from punktfunk.input.xkb import KeyboardLayout
-from punktfunk.media.displays.kwin.wire import WaylandError
-from punktfunk.media.displays.stray_buttons import release_buttons
 from punktfunk.media.displays.sway_ipc import SwayControl, SwayError
 from punktfunk.media.displays.wayland_look import Output
 from punktfunk.media.plan import Mode
@@ -41,7 +39,10 @@ class WlrootsDesktop:
         wanted: Wanted,
         *,
         keyboard: KeyboardLayout | None = None,
+        strays: bool = False,
     ) -> None:
+        """``strays``: a host was killed here, and what it held down may still be."""
+        self._strays = strays
         self._user = runtime.owner
         self._folder = output_records(runtime)
         self._session_environment = environment
@@ -68,6 +69,7 @@ class WlrootsDesktop:
             self._keyboard.variant,
             self._keyboard.options,
             self._keymap,
+            self._strays,
         )
 
     @property
@@ -147,15 +149,16 @@ def output_records(runtime: RuntimeDir) -> Path:
     return runtime.path.parent / "outputs"
 
 
-def tidy(found: WaylandSession, runtime: RuntimeDir) -> None:
-    """Put away what hosts that were killed have left in this sway: outputs, and buttons that were held."""
+def tidy(found: WaylandSession, runtime: RuntimeDir) -> bool:
+    """Put away the outputs that hosts which were killed have left in this sway; whether there were any."""
     try:
         left = SwayOutputs(found.sway_socket, output_records(runtime)).tidy()
-        if left:
-            log.info("%d outputs that a killed host left in sway are put away", left)
-            release_buttons(found.display)
-    except (SwayError, OSError, WaylandError) as error:
-        log.warning("what earlier hosts left in sway stays there: %s", error)
+    except (SwayError, OSError) as error:
+        log.warning("outputs of earlier hosts stay in sway: %s", error)
+        return False
+    if left:
+        log.info("%d outputs that a killed host left in sway are put away", left)
+    return left > 0
 
 
 def shown_output(found: WaylandSession, wanted: Wanted) -> Output:
