@@ -57,10 +57,10 @@ async def test_a_burst_does_not_end_the_stream(host: HostProcess, identity: Clie
 async def test_the_bitrate_fits_a_bottleneck(host: HostProcess, identity: ClientIdentity) -> None:
     result = await run_case(host, CASES["bottleneck 10 Mbit/s"], SECONDS, identity)
     assert FLOOR_KBPS <= result.bitrate_kbps < 10_500 < MAX_BITRATE_KBPS
-    assert result.shown_share > 0.8
+    assert result.shown_share > 0.95
 
 
 async def test_a_path_that_swallows_large_packets_without_a_word(host: HostProcess, identity: ClientIdentity) -> None:
     result = await run_case(host, CASES["MTU 1280"], SECONDS, identity)
-    # Nothing at all is shown where the size is not found. What a busy machine or its relay drops is no matter of size.
-    assert result.shown_share > 0.3
+    assert result.lost_frames == 0
+    assert result.shown_share > 0.95

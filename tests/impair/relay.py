@@ -12,6 +12,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import socket
+import struct
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
@@ -28,6 +30,11 @@ READS_AT_ONCE = 64
 
 BUFFER_BYTES = 8 * 1024 * 1024
 
+SO_TIMESTAMPNS = 35
+"""asm-generic/socket.h; Python's socket module does not name it."""
+_STAMP = struct.Struct("@ll")
+_ANCILLARY_BYTES = socket.CMSG_SPACE(_STAMP.size)
+
 Address = tuple[str, int]
 
 
@@ -39,10 +46,12 @@ class _Direction:
         self._deliver = deliver
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
+        self._entered = 0.0
 
-    def enter(self, data: bytes) -> None:
-        """A datagram enters the path now."""
-        self._path.send(data, self._loop.time())
+    def enter(self, data: bytes, arrived: float) -> None:
+        """A datagram enters the path; it ``arrived`` at the relay before now, and not before the one before it."""
+        self._entered = max(self._entered, arrived)
+        self._path.send(data, self._entered)
         self._flush()
 
     def stop(self) -> None:
@@ -59,14 +68,19 @@ class _Direction:
 
 
 class _Socket:
-    """A UDP socket of the loop. ICMP errors and full buffers are losses, as on a real path."""
+    """A UDP socket of the loop. ICMP errors and full buffers are losses, as on a real path.
 
-    def __init__(self, received: Callable[[bytes, Address], None]) -> None:
+    ``received`` gets the time (of the loop) at which the kernel had a datagram: where a busy machine lets the relay
+    wait, what piles up meanwhile did not come all at once, and would overflow the path's queue if it had.
+    """
+
+    def __init__(self, received: Callable[[bytes, Address, float], None]) -> None:
         self._received = received
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.sock.setblocking(False)
         for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
             self.sock.setsockopt(socket.SOL_SOCKET, option, BUFFER_BYTES)
+        self.sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         asyncio.get_running_loop().add_reader(self.sock, self._readable)
 
     def send(self, datagram: bytes, address: Address | None = None) -> None:
@@ -84,15 +98,19 @@ class _Socket:
 
     def _readable(self) -> None:
         with suppress(OSError):
+            now = asyncio.get_running_loop().time()
+            wall_s = time.time()
             for _ in range(READS_AT_ONCE):
-                self._received(*self.sock.recvfrom(65_535))
+                data, ancillary, _, address = self.sock.recvmsg(65_535, _ANCILLARY_BYTES)
+                seconds, nanoseconds = _STAMP.unpack(ancillary[0][2]) if ancillary else (wall_s, 0)
+                self._received(data, address, now - max(0.0, wall_s - seconds - nanoseconds / 1e9))
 
 
 class _Client:
     """One client's two paths and its socket toward the host."""
 
     def __init__(self, relay: UdpRelay, address: Address, seed: str) -> None:
-        self._upstream = _Socket(lambda data, _: self.to_client.enter(data))
+        self._upstream = _Socket(lambda data, _, arrived: self.to_client.enter(data, arrived))
         self._upstream.sock.connect(relay.host)
         self.to_host = _Direction(ImpairedPath(relay.to_host, f"{seed}>"), self._upstream.send)
         self.to_client = _Direction(ImpairedPath(relay.to_client, f"{seed}<"), lambda d: relay.deliver(d, address))
@@ -152,7 +170,7 @@ class UdpRelay:
         if self._socket:
             self._socket.send(datagram, client)
 
-    def _received(self, data: bytes, address: Address) -> None:
+    def _received(self, data: bytes, address: Address, arrived: float) -> None:
         client = self._clients.get(address)
         if client is None:
             if len(self._clients) >= MAX_CLIENTS:
@@ -160,7 +178,7 @@ class UdpRelay:
             client = self._clients[address] = _Client(self, address, f"{self._seed}:{self._number}")
             self._number += 1
         self._clients.move_to_end(address)
-        client.to_host.enter(data)
+        client.to_host.enter(data, arrived)
 
 
 def _parse() -> tuple[argparse.Namespace, Impairments]:

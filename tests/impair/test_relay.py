@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -52,3 +53,16 @@ async def test_clients_are_kept_apart_and_bounded() -> None:
                 await loop.sock_sendto(sock, f"c{number}".encode(), relay.address)
                 assert await asyncio.wait_for(loop.sock_recv(sock, 100), 5) == f"C{number}".encode()
             assert relay.clients == MAX_CLIENTS
+
+
+async def test_what_waited_for_the_relay_did_not_come_at_once() -> None:
+    """Ten datagrams through a queue that holds three: they came slowly enough, and the relay read them all together."""
+    loop = asyncio.get_running_loop()
+    narrow = Impairments(rate_kbps=80, queue_bytes=300)
+    with echo_host() as address, client() as sock:
+        async with UdpRelay(address, narrow) as relay:
+            for number in range(10):
+                sock.sendto(bytes([ord("a") + number]) * 100, relay.address)
+                time.sleep(0.02)  # noqa: ASYNC251 - the relay is not to run meanwhile
+            replies = [await asyncio.wait_for(loop.sock_recv(sock, 100), 5) for _ in range(10)]
+    assert [chr(reply[0]) for reply in replies] == list("ABCDEFGHIJ")

@@ -22,9 +22,9 @@ class _Relay(UdpRelay):
         if not self.is_cut:
             super().deliver(datagram, client)
 
-    def _received(self, data: bytes, address: Address) -> None:
+    def _received(self, data: bytes, address: Address, arrived: float) -> None:
         if not self.is_cut:
-            super()._received(data, address)
+            super()._received(data, address, arrived)
 
 
 class Way:
