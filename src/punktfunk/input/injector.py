@@ -70,6 +70,13 @@ class DesktopSeat(DesktopKeys, PointingSeat, Protocol):
 
 
 @runtime_checkable
+class SharedSeat(Protocol):
+    """A seat that types text by itself, and whose lock keys are somebody else's."""
+
+    locks_untouched: bool
+
+
+@runtime_checkable
 class HasSeat(Protocol):
     """A source that also takes input."""
 
@@ -185,7 +192,8 @@ def open_injector(source: object, layout: LayoutFacts | None = None) -> Injector
     if isinstance(seat, DesktopKeys):
         return SeatInjector(seat, _facts_of_desktop(seat))
     injector = SeatInjector(seat, layout)
-    injector.switch_num_lock_on()
+    if not isinstance(seat, SharedSeat):
+        injector.switch_num_lock_on()
     return injector
 
 

@@ -150,9 +150,10 @@ def open_source(target: DisplayTarget) -> VideoSource:
             return PixelfluxSource(target)
         case PortalScreen(desktop="mutter"):
             from punktfunk.media.displays.portal_source import PortalSource
-            from punktfunk.media.portal.mutter import MutterBack
+            from punktfunk.media.portal.mutter import MutterBack, MutterTypist
 
-            return PortalSource(target, MutterBack(target.bus_address, target.pipewire_socket))
+            address = target.bus_address
+            return PortalSource(target, MutterBack(address, target.pipewire_socket), MutterTypist(address))
         case X11Display():
             from punktfunk.media.displays.x11_source import X11Source
 

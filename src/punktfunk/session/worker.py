@@ -353,8 +353,12 @@ def run_worker(plane: MediaPlane) -> int:
 
 def _preload() -> None:
     """Load what a stream may need: it takes a while, and the desktop's user may not be allowed to read it later."""
-    displays = ("pixelflux_source", "x11_source", "synthetic")
-    for module in ("fractions", *(f"punktfunk.media.displays.{name}" for name in displays)):
+    displays = ("pixelflux_source", "portal_source", "x11_source", "synthetic")
+    for module in (
+        "fractions",
+        "punktfunk.media.portal.mutter",
+        *(f"punktfunk.media.displays.{name}" for name in displays),
+    ):
         with contextlib.suppress(ImportError):  # the one that is really missing is named when it is needed
             importlib.import_module(module)
     with contextlib.suppress(OpusError):

@@ -76,6 +76,10 @@ class PixelfluxSeat:
         """Press or release a mouse button of an evdev code."""
         self._capture.inject_mouse_button(code, int(pressed))
 
+    def scroll_smoothly(self, right: float, down: float) -> None:
+        """Scroll as a touchpad does, in units of which a wheel's notch has ten. Not for sway 1.7 (see the class)."""
+        self._capture.inject_finger_scroll(right, down)
+
     def scroll(self, right_notches: float, down_notches: float) -> None:
         """Turn the wheels; fractions of a notch arrive as smooth scrolling."""
         self._capture.inject_mouse_scroll(right_notches * _AXIS_UNITS_PER_NOTCH, down_notches * _AXIS_UNITS_PER_NOTCH)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from punktfunk.media.displays.pixelflux_seat import PixelfluxSeat
 from punktfunk.media.displays.pixelflux_source import PixelfluxSource
+from punktfunk.media.displays.portal_seat import PortalSeat
 from punktfunk.media.frames import FrameHandler
 from punktfunk.media.plan import VideoPlan
-from punktfunk.media.portal.back import PortalBack
+from punktfunk.media.portal.back import PortalBack, Typist
 from punktfunk.media.portal.bare_display import BareDisplay
 from punktfunk.media.portal.bus import BusConversation
 from punktfunk.media.portal.front import PORTAL_NAME, PortalFront
@@ -24,7 +24,7 @@ class PortalSource:
     worker's own, so that a process has one such source at a time.
     """
 
-    def __init__(self, target: PortalScreen, back: PortalBack) -> None:
+    def __init__(self, target: PortalScreen, back: PortalBack, typist: Typist) -> None:
         self._bus_path = _own_bus()
         self._display_path = display_path = os.path.join(target.folder, f"display-{os.getpid()}")
         self._back = back
@@ -36,14 +36,15 @@ class PortalSource:
                 keyboard_options=target.keyboard_options,
             )
         )
+        self._seat = PortalSeat(self._inner.seat, typist)
         self._server: LocalServer | None = None
         self._display: BareDisplay | None = None
         self._front: PortalFront | None = None
 
     @property
-    def seat(self) -> PixelfluxSeat:
+    def seat(self) -> PortalSeat:
         """Keyboard and mouse of the desktop."""
-        return self._inner.seat
+        return self._seat
 
     def start(self, plan: VideoPlan, on_frame: FrameHandler) -> SourceInfo:
         """Begin, with a keyframe. Raises SourceError, SourceLost when the desktop shows nothing."""
@@ -86,6 +87,7 @@ class PortalSource:
     def stop(self) -> None:
         """End the capture, and take the screen away."""
         self._inner.stop()
+        self._seat.close()
         server, self._server = self._server, None
         if server is not None:
             server.close()

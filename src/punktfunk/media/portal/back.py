@@ -20,6 +20,18 @@ class Cursor(IntEnum):
     METADATA = 4
 
 
+class Typist(Protocol):
+    """Types characters, whatever way the keys go. All methods are called on one thread."""
+
+    def tap(self, keysym: int) -> None:
+        """Type what this keysym means; nothing happens where the desktop has no key for it. Raises BackError."""
+        ...
+
+    def close(self) -> None:
+        """Give back what it took. Safe to repeat."""
+        ...
+
+
 class PortalBack(Protocol):
     """One screen with its keyboard and pointer. All methods are called on one thread, and may block for a moment.
 

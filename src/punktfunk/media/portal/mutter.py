@@ -27,6 +27,35 @@ _CONNECT_TIMEOUT_S = 2.0
 log = logging.getLogger(__name__)
 
 
+class MutterTypist:
+    """Types in a remote desktop of its own, because one that has emulated input takes no calls any more. mutter finds
+    the key and the modifiers in the layout that is on."""
+
+    def __init__(self, bus_address: str) -> None:
+        self._bus_address = bus_address
+        self._bus: SessionBus | None = None
+        self._remote: DBusAddress | None = None
+
+    def tap(self, keysym: int) -> None:
+        """Press and release; the first one opens the remote desktop. Raises BackError."""
+        try:
+            if self._bus is None or self._remote is None:
+                self._bus = SessionBus(self._bus_address)
+                self._remote = _open_remote_desktop(self._bus)
+                self._bus.call(self._remote, "Start")
+            for pressed in (True, False):
+                self._bus.call(self._remote, "NotifyKeyboardKeysym", "ub", keysym, pressed)
+        except BusError as error:
+            self.close()
+            raise BackError(str(error)) from error
+
+    def close(self) -> None:
+        """Give the remote desktop up."""
+        bus, self._bus, self._remote = self._bus, None, None
+        if bus is not None:
+            bus.close()
+
+
 class MutterBack:
     """One virtual monitor with keyboard and pointer. See PortalBack."""
 
@@ -108,9 +137,7 @@ class MutterBack:
             bus.close()
 
     def _start(self, bus: SessionBus, cursor: Cursor) -> int:
-        remote_desktop = DBusAddress("/org/gnome/Mutter/RemoteDesktop", REMOTE_DESKTOP, REMOTE_DESKTOP)
-        (path,) = bus.call(remote_desktop, "CreateSession")
-        remote = self._remote = DBusAddress(path, REMOTE_DESKTOP, f"{REMOTE_DESKTOP}.Session")
+        remote = self._remote = _open_remote_desktop(bus)
         belongs = {"remote-desktop-session-id": ("s", bus.get(remote, "SessionId"))}
         screen_cast = DBusAddress("/org/gnome/Mutter/ScreenCast", SCREEN_CAST, SCREEN_CAST)
         (path,) = bus.call(screen_cast, "CreateSession", "a{sv}", belongs)
@@ -128,3 +155,9 @@ class MutterBack:
             self._bus.call(self._remote, f"Notify{what}", signature, *values)
         except BusError as error:
             raise BackError(str(error)) from error
+
+
+def _open_remote_desktop(bus: SessionBus) -> DBusAddress:
+    where = DBusAddress("/org/gnome/Mutter/RemoteDesktop", REMOTE_DESKTOP, REMOTE_DESKTOP)
+    (path,) = bus.call(where, "CreateSession")
+    return DBusAddress(path, REMOTE_DESKTOP, f"{REMOTE_DESKTOP}.Session")
