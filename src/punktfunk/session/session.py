@@ -12,6 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from punktfunk.input.events import PadKind
 from punktfunk.media.plan import Mode, VideoPlan
+from punktfunk.media.video_source import PortalScreen
 from punktfunk.session.clipboard import DesktopClipboard
 from punktfunk.session.context import bind_session
 from punktfunk.session.desktops.base import Desktop, DesktopError, RunningApp
@@ -112,13 +113,13 @@ class Session:
 
     def open_clipboard(self) -> DesktopClipboard | None:
         """The desktop's clipboard; None where there is none that Wayland's programs reach. The caller closes it."""
-        environment = self._desktop.environment if self._desktop is not None else {}
-        return DesktopClipboard(environment, self.around.user) if "WAYLAND_DISPLAY" in environment else None
+        environment = self._tools_environment()
+        return DesktopClipboard(environment, self.around.user) if environment else None
 
     async def picture(self) -> bytes | None:
         """A small PNG of what its desktop shows; None where that cannot be had."""
-        environment = self._desktop.environment if self._desktop is not None and not self._desktop_dead else {}
-        if "WAYLAND_DISPLAY" not in environment:
+        environment = {} if self._desktop_dead else self._tools_environment()
+        if not environment:
             return None
         if self._snapshots is None or self._snapshots.environment != environment:
             self._snapshots = Snapshots(environment, self.around.user)
@@ -237,6 +238,14 @@ class Session:
             self._sound = await self.around.open_sound(self.id, self._channels)
         except SoundError as error:
             log.warning("this session is silent: %s", error)
+
+    def _tools_environment(self) -> dict[str, str]:
+        """Of wl-clipboard and grim; empty where the compositor serves neither: GNOME has none of their protocols."""
+        desktop = self._desktop
+        environment = desktop.environment if desktop is not None else {}
+        if desktop is None or "WAYLAND_DISPLAY" not in environment or isinstance(desktop.target, PortalScreen):
+            return {}
+        return environment
 
     async def _set_channels(self, channels: int) -> None:
         self._channels = channels

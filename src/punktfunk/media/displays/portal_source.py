@@ -61,7 +61,10 @@ class PortalSource:
         except OSError as error:
             raise SourceError(f"the desktop's capture cannot be prepared: {error}") from error
         server.start()
-        return self._with_reason(lambda: self._inner.start(plan, on_frame))
+        info = self._with_reason(lambda: self._inner.start(plan, on_frame))
+        # Windows open where the pointer is.
+        self.seat.move_to(info.mode.width / 2, info.mode.height / 2)
+        return info
 
     def request_keyframe(self) -> None:
         """Make one of the next frames an IDR."""
@@ -98,9 +101,11 @@ class PortalSource:
         """What the desktop said explains more than that no picture came."""
         assert self._front is not None
         try:
-            return begin()
+            info = begin()
         except SourceLost as error:
             raise SourceLost(self._front.problem or str(error)) from error
+        self._back.shown(info.mode)
+        return info
 
 
 def _own_bus() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
 
@@ -18,6 +19,15 @@ class Cursor(IntEnum):
     HIDDEN = 1
     EMBEDDED = 2
     METADATA = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A screen that is shown: the id of its PipeWire node, and the name by which emulated input knows its region, ""
+    where it has none."""
+
+    node: int
+    mapping_id: str = ""
 
 
 class Typist(Protocol):
@@ -38,8 +48,8 @@ class PortalBack(Protocol):
     Descriptors that are returned belong to the caller.
     """
 
-    def start(self, mode: Mode, cursor: Cursor) -> int:
-        """Show the screen; the id of its PipeWire node. Raises BackError."""
+    def start(self, mode: Mode, cursor: Cursor) -> Shown:
+        """Show the screen. Raises BackError."""
         ...
 
     def open_pipewire(self) -> int:
@@ -76,6 +86,10 @@ class PortalBack(Protocol):
 
     def notify_steps(self, axis: int, steps: int) -> None:
         """Notches of a wheel: axis 0 is the vertical one."""
+        ...
+
+    def shown(self, mode: Mode) -> None:
+        """Pictures in this mode arrive; on the worker's own thread, unlike the rest."""
         ...
 
     def stop(self) -> None:

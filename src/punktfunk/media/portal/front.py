@@ -99,18 +99,20 @@ class PortalFront:
     def _start(self, call: Message) -> list[Message]:
         options = call.body[2]
         try:
-            node = self._back.start(self.mode, self._cursor)
+            shown = self._back.start(self.mode, self._cursor)
         except BackError as error:
             self.problem = str(error)
             log.warning("the desktop: %s", error)
             return _granted(call, options, {}, response=_OTHER)
         size = (self.mode.width, self.mode.height)
-        stream = {"position": ("(ii)", (0, 0)), "size": ("(ii)", size), "source_type": ("u", _VIRTUAL)}
+        stream: Variants = {"position": ("(ii)", (0, 0)), "size": ("(ii)", size), "source_type": ("u", _VIRTUAL)}
+        if shown.mapping_id:
+            stream["mapping_id"] = ("s", shown.mapping_id)
         return _granted(
             call,
             options,
             {
-                "streams": ("a(ua{sv})", [(node, stream)]),
+                "streams": ("a(ua{sv})", [(shown.node, stream)]),
                 "devices": ("u", _KEYBOARD | _POINTER),
                 "persist_mode": ("u", 0),
             },

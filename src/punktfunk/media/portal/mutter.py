@@ -14,8 +14,11 @@ from typing import Any
 from jeepney import DBusAddress
 
 from punktfunk.media.plan import Mode
-from punktfunk.media.portal.back import BackError, Cursor
-from punktfunk.media.portal.pipewire_relay import PipeWireRelay
+from punktfunk.media.portal.back import BackError, Cursor, Shown
+from punktfunk.media.portal.ei_placer import EiPlacer
+from punktfunk.media.portal.mutter_monitors import make_primary, virtual_monitors
+from punktfunk.media.portal.pipewire_relay import WishNarrower
+from punktfunk.media.portal.relay import Relay
 from punktfunk.media.portal.session_bus import BusError, SessionBus
 
 SCREEN_CAST = "org.gnome.Mutter.ScreenCast"
@@ -64,12 +67,15 @@ class MutterBack:
         self._bus: SessionBus | None = None
         self._remote: DBusAddress | None = None
         self._stream = ""
+        self._size = (1, 1)
+        self._others: frozenset[str] = frozenset()
 
-    def start(self, mode: Mode, cursor: Cursor) -> int:
+    def start(self, mode: Mode, cursor: Cursor) -> Shown:
         """Make the monitor; it gets its size when its stream is connected. Raises BackError."""
         self.stop()
         try:
             bus = self._bus = SessionBus(self._bus_address)
+            self._others = virtual_monitors(bus)
             return self._start(bus, cursor)
         except BusError as error:
             self.stop()
@@ -85,7 +91,7 @@ class MutterBack:
             sock.close()
             raise BackError(f"PipeWire cannot be reached at {self._pipewire_socket}: {error}") from error
         sock.settimeout(None)
-        return PipeWireRelay(sock).start()
+        return Relay(sock, "pipewire relay", WishNarrower().feed).start()
 
     def connect_eis(self) -> int | None:
         """Emulated input of mutter 45 and later; None before."""
@@ -96,7 +102,8 @@ class MutterBack:
         except BusError as error:
             log.info("input goes by single calls: %s", error)
             return None
-        return int(descriptor.to_raw_fd())
+        placer = EiPlacer(lambda: self._size)
+        return Relay(descriptor.to_socket(), "input relay", placer.up, placer.down).start()
 
     def notify_key(self, code: int, pressed: bool) -> None:
         """A key by its evdev code."""
@@ -126,6 +133,15 @@ class MutterBack:
         """Notches of a wheel."""
         self._notify("PointerAxisDiscrete", "ui", axis, steps)
 
+    def shown(self, mode: Mode) -> None:
+        """Have GNOME put its panel, and windows that open, on the monitor: it does so on the main one alone."""
+        self._size = mode.width, mode.height
+        try:
+            with contextlib.closing(SessionBus(self._bus_address)) as bus:
+                make_primary(bus, mode, self._others)
+        except BusError as error:
+            log.warning("the monitor is not GNOME's main one: %s", error)
+
     def stop(self) -> None:
         """Take the monitor away; mutter does so too when the connection ends in another way."""
         bus, self._bus = self._bus, None
@@ -136,7 +152,7 @@ class MutterBack:
                     bus.call(remote, "Stop")
             bus.close()
 
-    def _start(self, bus: SessionBus, cursor: Cursor) -> int:
+    def _start(self, bus: SessionBus, cursor: Cursor) -> Shown:
         remote = self._remote = _open_remote_desktop(bus)
         belongs = {"remote-desktop-session-id": ("s", bus.get(remote, "SessionId"))}
         screen_cast = DBusAddress("/org/gnome/Mutter/ScreenCast", SCREEN_CAST, SCREEN_CAST)
@@ -146,7 +162,9 @@ class MutterBack:
         stream = DBusAddress(self._stream, SCREEN_CAST, f"{SCREEN_CAST}.Stream")
         with bus.expecting(stream, "PipeWireStreamAdded") as node:
             bus.call(remote, "Start")
-            return int(node()[0])
+            (number,) = node()
+        known = bus.get(stream, "Parameters")
+        return Shown(int(number), str(known.get("mapping-id", ("s", ""))[1]))
 
     def _notify(self, what: str, signature: str, *values: Any) -> None:
         if self._bus is None or self._remote is None:

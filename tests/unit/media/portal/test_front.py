@@ -19,7 +19,7 @@ from jeepney.wrappers import unwrap_msg
 
 from punktfunk.media.plan import Mode
 from punktfunk.media.portal import bus
-from punktfunk.media.portal.back import BackError, Cursor
+from punktfunk.media.portal.back import BackError, Cursor, Shown
 from punktfunk.media.portal.bus import BusConversation
 from punktfunk.media.portal.front import PORTAL_NAME, PortalFront
 from punktfunk.media.portal.local_server import MAX_CONNECTIONS, Connection, ConversationError, LocalServer
@@ -39,11 +39,11 @@ class Back:
     refusal: str = ""
     eis: bool = True
 
-    def start(self, mode: Mode, cursor: Cursor) -> int:
+    def start(self, mode: Mode, cursor: Cursor) -> Shown:
         if self.refusal:
             raise BackError(self.refusal)
         self.told.append(("start", mode, cursor))
-        return 42
+        return Shown(42, "region")
 
     def open_pipewire(self) -> int:
         return os.open("/dev/null", os.O_RDONLY)
@@ -147,6 +147,7 @@ def test_a_session_gets_a_screen_of_its_size_without_being_asked(library: Librar
     ((node, stream),) = results["streams"][1]
     assert node == 42
     assert stream["size"] == ("(ii)", (1366, 768))
+    assert stream["mapping_id"] == ("s", "region")
     assert back.told == [("start", MODE, Cursor.EMBEDDED)]
     library.call(DBusAddress(session, PORTAL_NAME, "org.freedesktop.portal.Session"), "Close")
     assert back.told[-1] == ("stop",)

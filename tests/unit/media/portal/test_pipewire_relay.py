@@ -8,13 +8,8 @@ import struct
 
 import pytest
 
-from punktfunk.media.portal.pipewire_relay import (
-    MAX_MESSAGE_BYTES,
-    PipeWireRelay,
-    RelayError,
-    WishNarrower,
-    narrowed,
-)
+from punktfunk.media.portal.pipewire_relay import MAX_MESSAGE_BYTES, WishNarrower, narrowed
+from punktfunk.media.portal.relay import Relay, RelayError
 
 SIZE, FRAMERATE, MAX_FRAMERATE = 0x20003, 0x20004, 0x20005
 RECTANGLE, FRACTION = 10, 11
@@ -93,7 +88,7 @@ def receive(sock: socket.socket, size: int) -> tuple[bytes, list[int]]:
 
 def test_bytes_and_descriptors_go_both_ways_and_the_end_too() -> None:
     daemon, ours = socket.socketpair()
-    with daemon, socket.socket(fileno=PipeWireRelay(ours).start()) as library:
+    with daemon, socket.socket(fileno=Relay(ours, "relay", WishNarrower().feed).start()) as library:
         daemon.settimeout(5)
         library.settimeout(5)
         daemon.sendmsg([b"hello"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0]))])
@@ -116,7 +111,7 @@ def test_bytes_and_descriptors_go_both_ways_and_the_end_too() -> None:
 def test_descriptors_without_a_message_are_handed_on_at_some_point() -> None:
     daemon, ours = socket.socketpair()
     before = len(os.listdir("/proc/self/fd"))
-    with daemon, socket.socket(fileno=PipeWireRelay(ours).start()) as library:
+    with daemon, socket.socket(fileno=Relay(ours, "relay", WishNarrower().feed).start()) as library:
         library.settimeout(5)
         head = message(choice(SIZE, RECTANGLE, WISH))[:12]
         for byte in head:
