@@ -229,6 +229,13 @@ class X11Window:
             time.sleep(0.01)
         return found
 
+    def until_any(self, kind: int, limit_s: float = 5.0) -> None:
+        """Wait for one event of a type, closely."""
+        deadline = time.monotonic() + limit_s
+        while not self.of_kind(kind):
+            assert time.monotonic() < deadline, f"no event {kind}"
+            time.sleep(0.0005)
+
     def _read(self) -> None:
         with contextlib.suppress(X11Gone):
             while True:

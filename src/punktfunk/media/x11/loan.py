@@ -125,6 +125,9 @@ def _restore_mode(x: X11Connection, loan: Loan) -> None:
     crtc, line = randr.crtcs.get(loan.crtc), randr.modes.get(loan.mode)
     if crtc is None or line is None or line.name != loan.mode_name:
         raise X11Error(f"its mode {loan.mode_name} is not there any more")
-    if (crtc.mode, crtc.x, crtc.y) != (loan.mode, loan.x, loan.y) or randr.size() != Size(*loan.screen):
-        randr.show(crtc, line, loan.outputs, loan.x, loan.y, loan.rotation, Size(*loan.screen))
+    # Streaming never moves an output: where it lies elsewhere, its person has arranged the screens anew.
+    unmoved = (crtc.x, crtc.y) == (loan.x, loan.y)
+    size = Size(*loan.screen) if unmoved else randr.around(crtc, line.width, line.height)
+    if crtc.mode != loan.mode or randr.size() != size:
+        randr.show(crtc, line, loan.outputs, crtc.x, crtc.y, loan.rotation, size)
     randr.remove_own_modes()

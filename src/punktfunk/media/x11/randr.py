@@ -149,7 +149,7 @@ class RandR:
         """Why the streamed output keeps its mode; "" when others may be made for it."""
         output = self.streamed()
         if output is None:
-            return "the screen has no output"
+            return "none of the screen's outputs is connected"
         return f"{output.name} has a monitor" if output.has_monitor else ""
 
     def set_mode(self, mode: Mode) -> None:
@@ -164,7 +164,7 @@ class RandR:
             return
         self._check_fits(mode, crtc)
         line = self._mode_for(output, mode)
-        self.show(crtc, line, (output.id,), crtc.x, crtc.y, _UPRIGHT, self._around(crtc, mode.width, mode.height))
+        self.show(crtc, line, (output.id,), crtc.x, crtc.y, _UPRIGHT, self.around(crtc, mode.width, mode.height))
         self.remove_own_modes(keep=line.id)
         self.refresh()
 
@@ -202,11 +202,11 @@ class RandR:
     def _check_fits(self, mode: Mode, crtc: Crtc) -> None:
         reply = self._call(_GET_SIZE_RANGE, struct.pack("<I", self._x.facts.root))
         _, _, most_wide, most_high = struct.unpack_from("<HHHH", reply, 8)
-        around = self._around(crtc, mode.width, mode.height)
+        around = self.around(crtc, mode.width, mode.height)
         if around.width > min(most_wide, MAX_SCREEN) or around.height > min(most_high, MAX_SCREEN):
             raise X11Error(f"the screen can be at most {most_wide}x{most_high}")
 
-    def _around(self, changed: Crtc, width: int, height: int) -> Size:
+    def around(self, changed: Crtc, width: int, height: int) -> Size:
         """The size of a screen that holds everything once ``changed`` is so large."""
         others = [crtc for crtc in self.crtcs.values() if crtc.mode and crtc.id != changed.id]
         right = max((crtc.x + crtc.width for crtc in others), default=0)
