@@ -40,6 +40,7 @@ class FakeServer:
     """Outputs are 10, 11, ..., their CRTCs 20, 21, ...; each shows the mode 90 (1024x768) beside the one before it."""
 
     display = ":5"
+    more_extensions: tuple[str, ...] = ()
 
     def __init__(self, *outputs: FakeOutput, primary: int = 0, largest: int = 8192) -> None:
         self.outputs = {10 + n: output for n, output in enumerate(outputs)}
@@ -57,6 +58,9 @@ class FakeServer:
     def needed(self, name: str) -> Extension:
         assert name == "RANDR"
         return Extension(OPCODE, 89)
+
+    def extension(self, name: str) -> Extension | None:
+        return Extension(150, 0) if name in self.more_extensions else None
 
     def send(self, *_requests: bytes) -> None:
         pass
@@ -242,9 +246,12 @@ def test_one_output_alone_is_the_whole_screen() -> None:
     assert randr(FakeServer(FakeOutput("screen"))).region() == Region(0, 0, 1024, 768, True)
 
 
-def test_xwayland_is_known_by_its_outputs() -> None:
+def test_xwayland_is_known_by_its_outputs_or_its_extension() -> None:
     assert randr(FakeServer(FakeOutput("XWAYLAND0"))).is_xwayland
-    assert not randr(FakeServer(FakeOutput("screen"))).is_xwayland
+    server = FakeServer(FakeOutput("DP-1"))
+    assert not randr(server).is_xwayland
+    server.more_extensions = ("XWAYLAND",)
+    assert randr(server).is_xwayland
 
 
 @pytest.mark.parametrize(

@@ -110,8 +110,10 @@ class RandR:
 
     @property
     def is_xwayland(self) -> bool:
-        """Whether the screen is only a guest of a Wayland compositor: its root window shows nothing."""
-        return any(_XWAYLAND.fullmatch(output.name) for output in self.outputs)
+        """Whether the screen is only a guest of a Wayland compositor: its root window shows nothing. Xwayland says so
+        by an extension since 23.1, and by its outputs' names before."""
+        named = any(_XWAYLAND.fullmatch(output.name) for output in self.outputs)
+        return named or self._x.extension("XWAYLAND") is not None
 
     def streamed(self) -> Output | None:
         """The output that is streamed: the primary one, else the first that shows something, else the first that
