@@ -64,6 +64,7 @@ class PersonsSway:
         for name, (width, height, color) in MONITORS.items():
             lines.append(f"output {name} mode --custom {width}x{height}@60Hz")
             lines.append(f"output {name} bg {color} solid_color")
+        lines += [f"workspace {number} output {name}" for number, name in enumerate(MONITORS, 1)]
         config = self.folder / "config"
         config.write_text("\n".join(lines) + "\n")
         config.chmod(0o644)
@@ -71,7 +72,7 @@ class PersonsSway:
         (self.folder / "sway.sock").unlink(missing_ok=True)
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                ["sway", "--config", str(config)],
+                [shutil.which("sway") or "sway", "--config", str(config)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -37,6 +37,8 @@ class FakeSway:
     focused: str = "1"
     commands: list[str] = field(default_factory=list)
     made: int = 0
+    evacuates_to: str = ""
+    """Where windows of an output go that is unplugged, to be seen there; sway 1.10 was seen to do so."""
 
     def __post_init__(self) -> None:
         self._listener = socket.socket(socket.AF_UNIX)
@@ -109,9 +111,10 @@ class FakeSway:
         elif found := re.fullmatch(r"focus output (\S+)", command):
             self._focus(self.shown()[found[1]])
         elif found := re.fullmatch(r'workspace "(.*)"', command):
-            if found[1] not in self.spaces:
-                self._show(found[1], self.spaces[self.focused].output)
-            self._focus(found[1])
+            name = found[1].replace('\\"', '"')
+            if name not in self.spaces:
+                self._show(name, self.spaces[self.focused].output)
+            self._focus(name)
         elif found := re.fullmatch(r"move workspace to output (\S+)", command):
             left = self.spaces[self.focused].output
             self._show(self.focused, found[1])
@@ -123,9 +126,11 @@ class FakeSway:
             if found[1] not in self.outputs:
                 return "Output not found"
             del self.outputs[found[1]]
-            for space in self.spaces.values():
+            for name, space in list(self.spaces.items()):
                 if space.output == found[1]:
-                    space.output, space.visible = next(iter(self.outputs)), False
+                    space.output, space.visible = self.evacuates_to or next(iter(self.outputs)), False
+                    if self.evacuates_to:
+                        self._show(name, space.output)
             self._clean()
         else:
             return f"Unknown/invalid command '{command}'"

@@ -131,12 +131,16 @@ def test_a_sway_that_dies_meanwhile_takes_nothing_along(sway: FakeSway) -> None:
     makes.give_back(borrowed)
 
 
-def test_names_with_quotes_are_one_word(sway: FakeSway) -> None:
-    sway.spaces = {'the "web"': Space("DP-1")}
-    sway.focused = 'the "web"'
+def test_an_empty_workspace_that_went_is_made_again_where_it_was(sway: FakeSway) -> None:
+    sway.outputs["DP-2"] = (1920, 1080)
+    sway.spaces['the "web"'] = Space("DP-2")
     makes = outputs(sway)
-    makes.give_back(makes.borrow(MODE))
-    assert 'workspace "the \\"web\\""' in sway.commands
+    borrowed = makes.borrow(MODE)
+    sway.spaces["punktfunk"].windows = 1
+    sway.evacuates_to = "DP-2"
+    makes.give_back(borrowed)
+    assert {"DP-1": "1", "DP-2": 'the "web"'}.items() <= sway.shown().items()
+    assert sway.focused == "1"
 
 
 def test_there_is_a_most_of_outputs(sway: FakeSway, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,19 +111,19 @@ class SwayOutputs:
                 raise SwayError("somebody has taken it away")
             shown = self._shown_elsewhere(output)
             try:
-                self._go_to(shown)
+                self._show(shown)
                 self._control.run(f"output {output.name} unplug")
                 output.file.unlink(missing_ok=True)
             except SwayError:
-                self._let_wait(output, shown)
-            self._go_to(shown)
+                self._let_wait(output)
+            self._show(shown)
         except SwayError as error:
             log.info("the output %s is not put away: %s", output.name, error)
             output.file.unlink(missing_ok=True)
         finally:
             os.close(output.lock)
 
-    def _let_wait(self, output: BorrowedOutput, shown: list[str]) -> None:
+    def _let_wait(self, output: BorrowedOutput) -> None:
         others = sorted(self._output_names() - self._ours())
         for space in self._workspaces():
             if others and space["output"] == output.name and space.get("representation"):
@@ -132,27 +132,24 @@ class SwayOutputs:
         self._name_workspace(output.name, f"{WORKSPACE} waiting")
         self._control.set_mode(WAITING_MODE, output=output.name)
 
-    def _shown_elsewhere(self, output: BorrowedOutput) -> list[str]:
-        """Workspaces that are on show on other outputs, last the one to have the focus."""
+    def _shown_elsewhere(self, output: BorrowedOutput) -> list[tuple[str, str]]:
+        """What other outputs show: their names with their workspaces', last the one to have the focus."""
         spaces = self._workspaces()
-        names = [str(space["name"]) for space in spaces if space.get("visible") and space["output"] != output.name]
-        focused = next((str(space["name"]) for space in spaces if space.get("focused")), "")
-        if focused not in names:
+        shown = [(str(s["output"]), str(s["name"])) for s in spaces if s["visible"] and s["output"] != output.name]
+        focused = next((str(space["name"]) for space in spaces if space["focused"]), "")
+        if focused not in (name for _, name in shown):
             focused = output.came_from
-        if focused in names:
-            names.remove(focused)
-            names.append(focused)
-        return names
+        return sorted(shown, key=lambda entry: entry[1] == focused)
 
-    def _go_to(self, names: list[str]) -> None:
-        visible = {space["name"] for space in self._workspaces() if space.get("visible")}
-        for name in names[:-1]:
-            if name not in visible:
+    def _show(self, wanted: list[tuple[str, str]]) -> None:
+        """Have outputs show these again. A workspace without windows may be gone, and is made anew on its output."""
+        for number, (output, name) in enumerate(wanted, 1):
+            spaces = self._workspaces()
+            space = next((s for s in spaces if s["name"] == name and s["output"] == output and s["visible"]), None)
+            if space is None or (number == len(wanted) and not space["focused"]):
+                self._control.run(f"focus output {output}")
+            if space is None:
                 self._control.run(f"workspace {quoted(name)}")
-        if names:
-            focused = next((space["name"] for space in self._workspaces() if space.get("focused")), "")
-            if focused != names[-1]:
-                self._control.run(f"workspace {quoted(names[-1])}")
 
     def _name_workspace(self, output: str, wish: str) -> None:
         spaces = self._workspaces()
