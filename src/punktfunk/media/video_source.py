@@ -43,7 +43,9 @@ class OwnCompositor(msgspec.Struct, frozen=True, tag=True):
 class PortalScreen(msgspec.Struct, frozen=True, tag=True):
     """A screen that a desktop of the user's makes for the stream, captured through a portal of the worker's own in
     ``folder``. ``desktop`` says whose interfaces answer it, ``bus_address`` is the user's session bus, and
-    ``pipewire_socket`` the absolute path of the user's PipeWire."""
+    ``pipewire_socket`` the absolute path of the user's PipeWire. ``keyboard_layout``, ``keyboard_variant`` and
+    ``keyboard_options`` are XKB names of the keyboard that keys are meant for, ``keymap`` is the desktop's own, which is
+    taken instead of them."""
 
     desktop: Literal["mutter"]
     folder: str
@@ -52,6 +54,7 @@ class PortalScreen(msgspec.Struct, frozen=True, tag=True):
     keyboard_layout: str = "us"
     keyboard_variant: str = ""
     keyboard_options: str = ""
+    keymap: str = ""
 
 
 class X11Display(msgspec.Struct, frozen=True, tag=True):

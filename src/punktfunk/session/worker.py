@@ -37,7 +37,15 @@ from punktfunk.media.frames import OpusPacket
 from punktfunk.media.opus import OpusError, libopus
 from punktfunk.media.plan import VideoPlan
 from punktfunk.media.pulse import PulseError, libpulse
-from punktfunk.media.video_source import DisplayTarget, HostCompositor, SourceLost, Synthetic, VideoSource, open_source
+from punktfunk.media.video_source import (
+    DisplayTarget,
+    HostCompositor,
+    PortalScreen,
+    SourceLost,
+    Synthetic,
+    VideoSource,
+    open_source,
+)
 from punktfunk.session import messages as m
 from punktfunk.session import urgency
 from punktfunk.session.link import LINK_VERSION, Link, LinkClosed, LinkError
@@ -372,7 +380,7 @@ def _layout_facts(display: DisplayTarget) -> LayoutFacts | None:
         return None
     names = KeyboardLayout(display.keyboard_layout, display.keyboard_variant, display.keyboard_options)
     try:
-        if isinstance(display, HostCompositor) and display.keymap:
+        if isinstance(display, HostCompositor | PortalScreen) and display.keymap:
             return LayoutFacts.of_keymap(Keymap.of_text(display.keymap))
         return LayoutFacts.of(names)
     except (LayoutError, OSError) as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from punktfunk.host.doctor import machine, native, network, software, stream, wlroots, x11
+from punktfunk.host.doctor import machine, mutter, native, network, software, stream, wlroots, x11
 from punktfunk.host.doctor.check import Check
 
 
@@ -12,6 +12,7 @@ def standard_checks() -> tuple[Check, ...]:
         *software.CHECKS,
         *wlroots.CHECKS,
         *x11.CHECKS,
+        *mutter.CHECKS,
         *network.CHECKS,
         *native.CHECKS,
         *machine.CHECKS,

@@ -80,6 +80,8 @@ def judge_injector(context: Context, uinput: str) -> Outcome:
     way = "keys and mouse go through the desktop's virtual devices, text through spare keys"
     if context.settings.display.kind == "x11":
         way = "keys, mouse and whole notches of the wheel go through XTEST, text through spare keycodes"
+    if context.settings.display.kind == "mutter":
+        way = "keys and mouse go through GNOME's remote desktop, text as far as its layout has keys"
     if context.settings.input.touch == "pointer":
         return ok(f"{way}; fingers and pens drive the pointer (input.touch)")
     if uinput:

@@ -34,6 +34,7 @@ class PortalSource:
                 keyboard_layout=target.keyboard_layout,
                 keyboard_variant=target.keyboard_variant,
                 keyboard_options=target.keyboard_options,
+                keymap=target.keymap,
             )
         )
         self._seat = PortalSeat(self._inner.seat, typist)

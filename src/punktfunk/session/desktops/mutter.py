@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import secrets
 import shutil
 import threading
 from pathlib import Path
 
 from punktfunk.input.xkb import KeyboardLayout
+from punktfunk.media.displays.wayland_look import LookError, look
 from punktfunk.media.plan import Mode
 from punktfunk.media.portal.mutter import REMOTE_DESKTOP, SCREEN_CAST
 from punktfunk.media.portal.session_bus import BusError, SessionBus
@@ -45,6 +47,7 @@ class MutterDesktop:
         self._session_environment = environment
         self._keyboard = keyboard or KeyboardLayout()
         self._environment: dict[str, str] = {}
+        self._keymap = ""
         self._folder: Path | None = None
         self._stopped = threading.Event()
         self._status: asyncio.Future[int] | None = None
@@ -61,6 +64,7 @@ class MutterDesktop:
             self._keyboard.layout,
             self._keyboard.variant,
             self._keyboard.options,
+            self._keymap,
         )
 
     @property
@@ -119,10 +123,23 @@ class MutterDesktop:
                 if not bus.has_owner(name):
                     raise BusError(f"no GNOME session runs: nobody answers to {name} on {self._session.bus_address}")
             self._environment = {**self._session.program_environment(bus), **self._session_environment}
+            if self._keyboard == KeyboardLayout():
+                # The settings say nothing of it.
+                self._keymap = self._read_keymap()
         except BaseException:
             bus.close()
             raise
         return bus
+
+    def _read_keymap(self) -> str:
+        """The session's own; "" in an X11 session, or where it tells none."""
+        display = self._environment.get("WAYLAND_DISPLAY", "")
+        path = os.path.join(self._environment.get("XDG_RUNTIME_DIR", ""), display)
+        try:
+            return look(path).keymap if display else ""
+        except LookError as error:
+            log.info("keys are those of a US keyboard: %s", error)
+            return ""
 
 
 def mutter_obstacle(session: UserSession) -> str:
