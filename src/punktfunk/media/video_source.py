@@ -44,8 +44,8 @@ class PortalScreen(msgspec.Struct, frozen=True, tag=True):
     """A screen that a desktop of the user's makes for the stream, captured through a portal of the worker's own in
     ``folder``. ``desktop`` says whose interfaces answer it, ``bus_address`` is the user's session bus, and
     ``pipewire_socket`` the absolute path of the user's PipeWire. ``keyboard_layout``, ``keyboard_variant`` and
-    ``keyboard_options`` are XKB names of the keyboard that keys are meant for, ``keymap`` is the desktop's own, which is
-    taken instead of them."""
+    ``keyboard_options`` are XKB names of the keyboard that keys are meant for, ``keymap`` is the desktop's own, which
+    is taken instead of them."""
 
     desktop: Literal["mutter"]
     folder: str
