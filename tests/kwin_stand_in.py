@@ -100,6 +100,13 @@ class StandIn:
         with self.heard:
             return [what for what in self.seen if what[0] in requests]
 
+    def lose_screen(self, screen: Screen | None) -> None:
+        """An output is gone; its place in the list stays, which names it."""
+        if screen is not None:
+            screen.name = f"was {screen.name}"
+            for client in self.clients:
+                client.remove_screen(screen)
+
     def kill(self) -> None:
         """As if KWin had died."""
         self._listener.close()
@@ -123,6 +130,7 @@ class _Client:
         self._objects: dict[int, str] = {1: "wl_display"}
         self._names: dict[int, str] = {}
         self._streams: dict[int, str] = {}
+        self._shown: dict[str, Screen] = {}
         self._devices_used = 0
         self._registry = 0
         self._sent = threading.Lock()
@@ -149,12 +157,16 @@ class _Client:
             socket.send_fds(self._connection, [data], [fd] if fd is not None else [])
 
     def add_screen(self, screen: Screen) -> None:
+        if not self._registry:
+            return
         number = 100 + len(self._names)
-        self._names[number] = f"wl_output:{self._manners.screens.index(screen)}"
+        place = next(at for at, known in enumerate(self._manners.screens) if known is screen)
+        self._names[number] = f"wl_output:{place}"
         self.send(self._registry, 0, "usu", number, "wl_output", self._manners.offers["wl_output"])
 
     def remove_screen(self, screen: Screen) -> None:
-        wanted = f"wl_output:{self._manners.screens.index(screen)}"
+        place = next(at for at, known in enumerate(self._manners.screens) if known is screen)
+        wanted = f"wl_output:{place}"
         for number, name in self._names.items():
             if name == wanted:
                 self.send(self._registry, 1, "u", number)
@@ -182,7 +194,9 @@ class _Client:
             self._over.wait()
         else:
             for name in self._streams.values():
+                self._server.note("lost_output", name)
                 self._manners.on_close(name)
+                self._server.lose_screen(self._shown.pop(name, None))
             self._server.note("gone")
         self._connection.close()
 
@@ -201,7 +215,8 @@ class _Client:
                         self._names[number] = name
                         self.send(self._registry, 0, "usu", number, name, version)
                 for screen in self._manners.screens:
-                    self.add_screen(screen)
+                    if not screen.name.startswith("was "):
+                        self.add_screen(screen)
             case "wl_registry", 0:
                 name, wanted, version, number = _read("usun", body)
                 kind = self._names[name]
@@ -236,6 +251,7 @@ class _Client:
                 name = self._streams.pop(target)
                 self._server.note("close", name)
                 self._manners.on_close(name)
+                self._server.lose_screen(self._shown.pop(name, None))
                 del self._objects[target]
                 self.send(1, 1, "u", target)
             case unknown:
@@ -276,8 +292,10 @@ class _Client:
             return
         self._streams[number] = output
         screen = Screen(f"Virtual-{output}", 1920, 0, width, height)
+        self._shown[output] = screen
         self._manners.screens.append(screen)
-        self.add_screen(screen)
+        for client in self._server.clients:
+            client.add_screen(screen)
         self.send(number, 1, "u", node)
 
 
@@ -308,12 +326,28 @@ def _read(kinds: str, body: bytes) -> list[object]:  # type: ignore[type-arg, un
 
 
 def main() -> None:
+    """``SOCKET [LEFT_OUT...]``; virtual outputs are real PipeWire nodes."""
+    from tests.pipewire_producer import Producer
+
     class Talking(StandIn):
         def note(self, *what: object) -> None:
             super().note(*what)
             print(json.dumps(what), flush=True)
 
-    Talking(Path(sys.argv[1]))
+    shown: dict[str, Producer] = {}
+
+    def show(name: str, width: int, height: int) -> int:
+        shown[name] = Producer(width, height)
+        return shown[name].node
+
+    def hide(name: str) -> None:
+        if name in shown:
+            shown.pop(name).close()
+
+    offers = {name: version for name, version in GLOBALS.items() if name not in sys.argv[2:]}
+    offers["org_kde_plasma_shell"] = 8
+    print(json.dumps(["started"]), flush=True)
+    Talking(Path(sys.argv[1]), Manners(offers=offers, layout="de", stream=show, on_close=hide))
     threading.Event().wait()
 
 

@@ -80,7 +80,7 @@ def serve(
         bool | None, typer.Option("--mdns/--no-mdns", help="Announce this host on the network.", show_default=False)
     ] = None,
     display: Annotated[
-        str | None, typer.Option(metavar="KIND", help="auto, embedded, bare, mutter, wlroots, x11 or synthetic.")
+        str | None, typer.Option(metavar="KIND", help="auto, embedded, bare, kwin, mutter, wlroots, x11 or synthetic.")
     ] = None,
     audio: Annotated[str | None, typer.Option(metavar="MODE", help="auto, private, system or off.")] = None,
     encoder: Annotated[str | None, typer.Option(metavar="KIND", help="auto, software, nvenc or vaapi.")] = None,

@@ -362,4 +362,5 @@ def _features(settings: Settings) -> HostFeatures:
     """Touchpads and motion of controllers need kernel devices with a report descriptor of their own; touch and pen are
     offered where they do not just drive the pointer, which clients do as well by themselves."""
     pads = HostFeatures.CONTROLLER_TOUCH_AND_MOTION if os.access(Node.UHID.value, os.W_OK) else HostFeatures.NONE
-    return pads | HostFeatures.PEN_AND_TOUCH if has_kernel_touch(settings) else pads
+    touch = has_kernel_touch(settings) or settings.display.kind == "kwin"
+    return pads | HostFeatures.PEN_AND_TOUCH if touch else pads

@@ -44,6 +44,7 @@ _CODECS = {"h264": CodecSupport.H264, "hevc": CodecSupport.HEVC, "av1": CodecSup
 _DISPLAYS = {
     "embedded": "A desktop of the session's own",
     "bare": "Programs without a desktop around them",
+    "kwin": "An output of its own in the KDE session",
     "mutter": "A monitor of its own in the GNOME session",
     "x11": "The X11 desktop that runs on this machine",
     "wlroots": "An output of your sway, or one of a wlroots desktop's",

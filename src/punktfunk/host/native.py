@@ -41,7 +41,7 @@ _REPORTING_PADS = (
     Gamepad.STEAM_CONTROLLER,
     Gamepad.STEAM_DECK,
 )
-_WLROOTS_KINDS = ("embedded", "wlroots")
+_COMPOSITORS = {"embedded": Compositor.WLROOTS, "wlroots": Compositor.WLROOTS, "kwin": Compositor.KWIN}
 _CLIPBOARD_PROGRAMS = ("wl-copy", "wl-paste")
 
 
@@ -85,7 +85,7 @@ async def make_native_plane(
         codecs=codecs,
         gamepads=available_pads(lambda node: os.access(node.value, os.W_OK), kinds_without_driver()),
         gamepad_setting=wire_kind(PadKind(settings.input.gamepad)),
-        compositors=(Compositor.WLROOTS,) if display_kind in _WLROOTS_KINDS else (),
+        compositors=tuple(_COMPOSITORS[kind] for kind in (display_kind,) if kind in _COMPOSITORS),
         caps=caps,
         max_bitrate_kbps=settings.video.max_bitrate_kbps,
         fec_percent=percent if percent >= 0 else START_PERCENT,
@@ -118,7 +118,7 @@ def clipboard_state(display_kind: str, *, allowed: bool) -> ClipReason:
     """Whether desktops of this kind have a clipboard that can be shared."""
     if not allowed:
         return ClipReason.DISABLED
-    usable = display_kind in _WLROOTS_KINDS and all(map(shutil.which, _CLIPBOARD_PROGRAMS))
+    usable = display_kind in _COMPOSITORS and all(map(shutil.which, _CLIPBOARD_PROGRAMS))
     return ClipReason.OK if usable else ClipReason.UNAVAILABLE
 
 

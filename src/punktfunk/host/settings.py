@@ -138,7 +138,7 @@ class DisplaySettings(msgspec.Struct, frozen=True, kw_only=True):
     """What is streamed."""
 
     kind: Annotated[
-        Literal["auto", "embedded", "bare", "mutter", "wlroots", "x11", "synthetic"],
+        Literal["auto", "embedded", "bare", "kwin", "mutter", "wlroots", "x11", "synthetic"],
         Meta(description="Display of a session; auto takes the best one that this machine can do."),
     ] = "auto"
     output: Annotated[

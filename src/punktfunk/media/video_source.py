@@ -45,9 +45,10 @@ class PortalScreen(msgspec.Struct, frozen=True, tag=True):
     ``folder``. ``desktop`` says whose interfaces answer it, ``bus_address`` is the user's session bus, and
     ``pipewire_socket`` the absolute path of the user's PipeWire. ``keyboard_layout``, ``keyboard_variant`` and
     ``keyboard_options`` are XKB names of the keyboard that keys are meant for, ``keymap`` is the desktop's own, which
-    is taken instead of them."""
+    is taken instead of them. With ``kwin``, ``wayland_display`` is its
+    socket's path, ``output`` what the screen is called, and the keyboard is the desktop's own."""
 
-    desktop: Literal["mutter"]
+    desktop: Literal["mutter", "kwin"]
     folder: str
     bus_address: str
     pipewire_socket: str
@@ -55,6 +56,8 @@ class PortalScreen(msgspec.Struct, frozen=True, tag=True):
     keyboard_variant: str = ""
     keyboard_options: str = ""
     keymap: str = ""
+    wayland_display: str = ""
+    output: str = ""
 
 
 class X11Display(msgspec.Struct, frozen=True, tag=True):
@@ -76,6 +79,11 @@ class Synthetic(msgspec.Struct, frozen=True, tag=True):
 
 
 DisplayTarget = HostCompositor | OwnCompositor | PortalScreen | X11Display | Synthetic
+
+
+def keeps_locks(target: DisplayTarget) -> bool:
+    """Whether the state of lock keys outlives a worker, because the keyboard is the desktop's own."""
+    return isinstance(target, PortalScreen) and target.desktop == "kwin"
 
 
 class SourceError(Exception):
@@ -161,3 +169,7 @@ def open_source(target: DisplayTarget) -> VideoSource:
             from punktfunk.media.displays.x11_source import X11Source
 
             return X11Source(target)
+        case PortalScreen():
+            from punktfunk.media.displays.kwin.source import KwinSource
+
+            return KwinSource(target)

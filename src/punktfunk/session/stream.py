@@ -16,7 +16,7 @@ from punktfunk.input.events import Feedback, InputEvent, PadKind
 from punktfunk.input.pad_hub import open_node
 from punktfunk.media.audio import AudioTarget
 from punktfunk.media.plan import AudioPlan, VideoPlan
-from punktfunk.media.video_source import DisplayTarget
+from punktfunk.media.video_source import DisplayTarget, keeps_locks
 from punktfunk.session import messages as m
 from punktfunk.session.identity import UserIdentity
 from punktfunk.session.lifecycle import RestartBudget
@@ -236,7 +236,8 @@ class Stream:
             worker.kill("is not needed any more")
             raise
         self._worker, self.started, self._heard = worker, info, time.monotonic()
-        if known := (*self._locks.replay(), *self._pads.replay()):
+        locks = () if keeps_locks(targets.display) else self._locks.replay()
+        if known := (*locks, *self._pads.replay()):
             self._tell(m.InjectInput(known))
         if self._video_endpoint is not None:
             self._tell(m.SetVideoEndpoint(m.Endpoint(*self._video_endpoint)))

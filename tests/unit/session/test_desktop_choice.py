@@ -43,7 +43,7 @@ async def test_choice(kind: str, uid: int, installed: tuple[str, ...], expected:
 
 @pytest.mark.parametrize(
     ("kind", "uid", "message"),
-    [("embedded", 1000, "not installed"), ("embedded", 0, "not installed"), ("kwin", 1000, "no display of kind")],
+    [("embedded", 1000, "not installed"), ("embedded", 0, "not installed"), ("quartz", 1000, "no display of kind")],
 )
 def test_what_cannot_be_had_is_refused_with_the_reason(kind: str, uid: int, message: str) -> None:
     with pytest.raises(DesktopError, match=message):

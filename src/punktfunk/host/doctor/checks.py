@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from punktfunk.host.doctor import machine, mutter, native, network, software, stream, wlroots, x11
+from punktfunk.host.doctor import kwin, machine, mutter, native, network, software, stream, wlroots, x11
 from punktfunk.host.doctor.check import Check
 
 
@@ -10,6 +10,7 @@ def standard_checks() -> tuple[Check, ...]:
     """Every check of this version."""
     return (
         *software.CHECKS,
+        *kwin.CHECKS,
         *wlroots.CHECKS,
         *x11.CHECKS,
         *mutter.CHECKS,

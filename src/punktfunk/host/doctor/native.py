@@ -24,8 +24,8 @@ async def clipboard(context: Context) -> Outcome:
     settings = context.settings
     if not (settings.native.enabled and settings.native.clipboard):
         return skip("the clipboard is not shared (native.clipboard)")
-    if settings.display.kind not in ("auto", "embedded", "wlroots"):
-        return skip("only the clipboard of the embedded and of wlroots' desktops can be shared")
+    if settings.display.kind not in ("auto", "embedded", "kwin", "wlroots"):
+        return skip("only the clipboard of the embedded, of wlroots' and of KDE's desktops can be shared")
     path = context.environment.get("PATH")
     if not all(shutil.which(program, path=path) for program in ("wl-copy", "wl-paste")):
         return warn("wl-clipboard is missing; the clipboard is not shared", "sudo apt install wl-clipboard")

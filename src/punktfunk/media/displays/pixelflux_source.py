@@ -129,6 +129,8 @@ class PixelfluxSource(PixelfluxCapture):
         super().__init__()
         self._target = target
         self._filtered: FilteredDisplay | None = None
+        self.capture_cursor = True
+        """What a portal is asked for; the library opens a session anew when it changes."""
         self._seat = PixelfluxSeat(self._capture)
         self._sway = (
             SwayControl(target.sway_socket) if isinstance(target, HostCompositor) and target.sway_socket else None
@@ -158,7 +160,9 @@ class PixelfluxSource(PixelfluxCapture):
     def _begin(self, plan: VideoPlan) -> SourceInfo:
         if self._filtered is not None:
             self._set_output_mode(plan.mode)
-        self._capture_from(plan, capture_settings(plan, self._target))
+        settings = capture_settings(plan, self._target)
+        settings.capture_cursor = self.capture_cursor
+        self._capture_from(plan, settings)
         if isinstance(self._target, OwnCompositor):
             _link_socket(self._target.socket_link)
         self._await_keyframe()

@@ -88,6 +88,11 @@ class PortalSource:
         self._display.set_mode(plan.mode)
         return self._with_reason(lambda: self._inner.reconfigure(plan))
 
+    def renew(self, plan: VideoPlan) -> SourceInfo:
+        """The same with another screen in the place of the old one, for desktops whose screens keep their size."""
+        self._inner.capture_cursor = not self._inner.capture_cursor
+        return self.reconfigure(plan)
+
     def stop(self) -> None:
         """End the capture, and take the screen away."""
         self._inner.stop()

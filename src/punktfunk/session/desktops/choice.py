@@ -61,6 +61,8 @@ def choose_desktop(
         return _wlroots_choice(runtime, wanted or Wanted(environment), keyboard)
     if kind == "x11":
         return _x11_choice(runtime, environment, x11_display)
+    if kind == "kwin":
+        return _kwin_choice(runtime, environment)
     obstacle = _embedded_obstacle(runtime, which, shared)
     if kind in ("auto", "embedded") and not obstacle:
         return DesktopChoice(
@@ -98,6 +100,22 @@ def _mutter_choice(
         "mutter",
         f"a virtual monitor in the GNOME session of {runtime.owner.name}",
         lambda _id, sound: MutterDesktop(runtime, session, sound, keyboard=keyboard),
+        _portal_workers(runtime),
+    )
+
+
+def _kwin_choice(runtime: RuntimeDir, environment: Mapping[str, str]) -> DesktopChoice:
+    from punktfunk.session.desktops.kwin import KwinDesktop, OutputNames, kwin_obstacle
+    from punktfunk.session.desktops.user_session import UserSession
+
+    session = UserSession.of(runtime.owner, environment)
+    if obstacle := kwin_obstacle(session):
+        raise DesktopError(f"the KDE session cannot be streamed: {obstacle}")
+    names = OutputNames()
+    return DesktopChoice(
+        "kwin",
+        f"an output of its own in the KDE session of {runtime.owner.name}",
+        lambda _id, sound: KwinDesktop(runtime, session, sound, names),
         _portal_workers(runtime),
     )
 

@@ -12,6 +12,7 @@ from tests.kwin_stand_in import FAKE_INPUT, GLOBALS, Manners, Screen, StandIn, k
 from punktfunk.input.events import ContactPhase, KeyChanged, PointerPlaced, Scrolled, TextTyped, Touched
 from punktfunk.input.injector import SeatInjector, open_injector
 from punktfunk.media.displays.kwin.connection import MAX_UNSENT_BYTES, WaylandConnection
+from punktfunk.media.displays.kwin.held import MAX_CODE, HeldMemory
 from punktfunk.media.displays.kwin.outputs import MAX_OUTPUTS
 from punktfunk.media.displays.kwin.seat import KwinSeat
 from punktfunk.media.displays.kwin.wire import WaylandError
@@ -79,6 +80,20 @@ def test_an_output_that_comes_later_is_found_and_one_that_went_is_not(desk: Desk
     seat.key(30, True)
     server.wait_for("key", 30, 1)
     assert server.of("motion_absolute") == [("motion_absolute", 1921.0, 101.0)]
+
+
+def test_entering_waits_for_the_output_and_says_when_it_does_not_come(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    server, seat = desk.open()
+    seat.enter(0.05)
+    assert [record.message for record in caplog.records] == [
+        "KWin announces no output called Virtual-punktfunk or punktfunk: places cannot be pointed at"
+    ]
+    server.manners.screens.append(STREAMED)
+    server.clients[0].add_screen(STREAMED)
+    seat.enter(5)
+    server.wait_for("motion_absolute", 2240.0, 280.0)
 
 
 def test_mouse_and_wheels(desk: Desk) -> None:
@@ -230,3 +245,51 @@ def test_outputs_are_bounded(desk: Desk) -> None:
     screens = [Screen(f"DP-{n}", n, 0, 10, 10) for n in range(MAX_OUTPUTS + 20)]
     _, seat = desk.open(Manners(screens=screens))
     assert len(seat.outputs()) == MAX_OUTPUTS
+
+
+def test_what_a_killed_predecessor_held_is_let_go_where_kwin_goes_on_holding_it(tmp_path: Path) -> None:
+    server = StandIn(tmp_path / "wayland-0")
+    first = KwinSeat.open(str(server.path), (), HeldMemory(tmp_path / "held"))
+    for code in (42, 30, 31):
+        first.key(code, True)
+    first.key(31, False)
+    first.button(0x110, True)
+    first.touch_down(0, 1, 1)
+    first._connection._socket.close()  # as a kill would
+    server.wait_for("gone")
+    server.seen.clear()
+    second = KwinSeat.open(str(server.path), (), HeldMemory(tmp_path / "held"))
+    third = KwinSeat.open(str(server.path), (), HeldMemory(tmp_path / "held"))
+    server.wait_for("button", 0x110, 0)
+    assert server.of("key", "button", "touch_cancel") == [
+        ("touch_cancel",),
+        ("key", 30, 0),
+        ("key", 42, 0),
+        ("button", 0x110, 0),
+    ]
+    second.close()
+    third.close()
+    server.kill()
+
+
+def test_kwin_6_does_so_itself(tmp_path: Path) -> None:
+    server = StandIn(tmp_path / "wayland-0", Manners(offers=GLOBALS | {FAKE_INPUT: 5}))
+    memory = HeldMemory(tmp_path / "held")
+    memory.note(30, True)
+    seat = KwinSeat.open(str(server.path), (), memory)
+    seat.key(31, True)
+    server.wait_for("key", 31, 1)
+    assert server.of("key") == [("key", 31, 1)]
+    assert memory.held() == [31]
+    seat.close()
+    server.kill()
+
+
+def test_a_memory_of_any_content_and_size_is_taken(tmp_path: Path) -> None:
+    for content in (b"", b"\xff" * 5, b"\xff" * 4096):
+        (tmp_path / "held").write_bytes(content)
+        memory = HeldMemory(tmp_path / "held")
+        assert len(memory.held()) <= MAX_CODE + 1
+        memory.note(-1, True)
+        memory.note(MAX_CODE + 1, True)
+        memory.close()

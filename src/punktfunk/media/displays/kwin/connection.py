@@ -30,6 +30,7 @@ class WaylandConnection:
     """
 
     def __init__(self, path: str) -> None:
+        self.path = path
         self.lock = threading.RLock()
         self._closed = ""
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -52,16 +53,17 @@ class WaylandConnection:
         """Why the connection is over; "" while it is not."""
         return self._closed
 
+    def fileno(self) -> int:
+        """To wait on; -1 once it is over."""
+        return self._socket.fileno()
+
     def pump(self) -> None:
-        """Send what is queued as far as it goes, and handle what has arrived. Does not block."""
-        with self.lock:
-            self._check()
-            try:
-                self._read()
-                self._write()
-            except (OSError, WaylandError) as error:
-                self._end(str(error))
-                raise WaylandError(self._closed) from error
+        """Handle what has arrived, and send what is queued as far as it goes. Does not block."""
+        self._try(self._read, self._write)
+
+    def flush(self) -> None:
+        """Send what is queued as far as it goes. Does not block."""
+        self._try(self._write)
 
     def wait(self, done: Callable[[], bool], timeout_s: float = ANSWER_TIMEOUT_S) -> bool:
         """Handle events until ``done`` says so; False when the time is over."""
@@ -94,6 +96,16 @@ class WaylandConnection:
         """End it. Safe to repeat."""
         with self.lock:
             self._end("closed")
+
+    def _try(self, *steps: Callable[[], None]) -> None:
+        with self.lock:
+            self._check()
+            try:
+                for step in steps:
+                    step()
+            except (OSError, WaylandError) as error:
+                self._end(str(error))
+                raise WaylandError(self._closed) from error
 
     def _check(self) -> None:
         if self._closed:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from punktfunk.media.displays.kwin.connection import WaylandConnection
 from punktfunk.media.displays.kwin.fake_input import HORIZONTAL, VERTICAL, FakeInput
+from punktfunk.media.displays.kwin.held import TOUCH, HeldMemory
 from punktfunk.media.displays.kwin.keymap import SeatKeymap
 from punktfunk.media.displays.kwin.outputs import Output, Outputs
 from punktfunk.media.displays.kwin.wire import WaylandError
@@ -16,6 +17,11 @@ REASON = "Keyboard, mouse and touch of the people that you stream to"
 PERMISSION_FIX = (
     "run `punktfunk-host setup desktop` as the user of the desktop, or set KWIN_WAYLAND_NO_PERMISSION_CHECKS=1 for KWin"
 )
+
+ENTER_TIMEOUT_S = 1.0
+LETS_GO_SINCE = 5
+"""With this version of fake input came releasing what a program held that is gone."""
+BUTTONS = range(0x100, 0x160)
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +33,9 @@ class KwinSeat:
     connection is lost everything is dropped, which is logged once, and KWin releases what was held.
     """
 
-    def __init__(self, connection: WaylandConnection, names: tuple[str, ...]) -> None:
+    def __init__(self, connection: WaylandConnection, names: tuple[str, ...], memory: HeldMemory | None = None) -> None:
         self._connection = connection
+        self._memory = memory
         self._outputs = Outputs(connection.client)
         self._keymap = SeatKeymap(connection.client)
         connection.roundtrip()
@@ -39,13 +46,15 @@ class KwinSeat:
         self._names = names
         self._size = (1, 1)
         self._said = False
+        self._let_go_of_what_was_left()
 
     @classmethod
-    def open(cls, path: str, names: tuple[str, ...]) -> KwinSeat:
-        """Of the compositor at a socket. Raises WaylandError."""
+    def open(cls, path: str, names: tuple[str, ...], memory: HeldMemory | None = None) -> KwinSeat:
+        """Of the compositor at a socket; what ``memory`` says that a predecessor left down is released where KWin did
+        not do so. Raises WaylandError."""
         connection = WaylandConnection(path)
         try:
-            return cls(connection, names)
+            return cls(connection, names, memory)
         except WaylandError:
             connection.close()
             raise
@@ -59,6 +68,17 @@ class KwinSeat:
         """The desktop's outputs."""
         self._do(lambda: None)
         return self._outputs.all()
+
+    def enter(self, timeout_s: float = ENTER_TIMEOUT_S) -> None:
+        """Wait for the streamed output, and put the pointer into its middle: new windows open there."""
+        try:
+            found = self._connection.wait(lambda: self._output() is not None, timeout_s)
+        except WaylandError:
+            found = True  # whoever does something next is told
+        if not found:
+            log.warning("KWin announces no output called %s: places cannot be pointed at", " or ".join(self._names))
+        width, height = self._size
+        self.move_to(width / 2, height / 2)
 
     def keymap(self) -> str:
         """What the desktop's keyboard is, as an XKB keymap; "" while it has none."""
@@ -75,6 +95,7 @@ class KwinSeat:
 
     def key(self, code: int, pressed: bool) -> None:
         """Press or release the key of an evdev code."""
+        self._note(code, pressed)
         self._do(lambda: self._input.key(code, pressed))
 
     def move_to(self, x: float, y: float) -> None:
@@ -87,6 +108,7 @@ class KwinSeat:
 
     def button(self, code: int, pressed: bool) -> None:
         """Press or release a mouse button of an evdev code."""
+        self._note(code, pressed)
         self._do(lambda: self._input.button(code, pressed))
 
     def scroll(self, right_notches: float, down_notches: float) -> None:
@@ -97,6 +119,7 @@ class KwinSeat:
 
     def touch_down(self, finger: int, x: float, y: float) -> None:
         """A finger lands, in pixels of the picture."""
+        self._note(TOUCH, True)
         self._do(lambda: self._at(lambda at_x, at_y: self._input.touch_down(finger, at_x, at_y), x, y))
 
     def touch_move(self, finger: int, x: float, y: float) -> None:
@@ -115,26 +138,45 @@ class KwinSeat:
         """End the connection. Safe to repeat."""
         self._connection.close()
 
+    def _note(self, code: int, pressed: bool) -> None:
+        # Before it happens: a release too many does no harm.
+        if self._memory is not None and (pressed or not self._connection.lost):
+            self._memory.note(code, pressed)
+
+    def _let_go_of_what_was_left(self) -> None:
+        if self._memory is None:
+            return
+        for code in self._memory.held():
+            if self.version < LETS_GO_SINCE:
+                if code == TOUCH:
+                    self.touch_cancel()
+                else:
+                    (self.button if code in BUTTONS else self.key)(code, False)
+            self._memory.note(code, False)
+
     def _move(self, send: Callable[[], None]) -> None:
         if not self._connection.stalled:
             self._do(send)
 
     def _do(self, send: Callable[[], None]) -> None:
-        """Queue and send, and hear what KWin has to say. A lost connection is the display's loss, too: the stream's
+        """Hear what KWin has to say, then queue and send. A lost connection is the display's loss, too: the stream's
         process is replaced when pictures stop."""
         connection = self._connection
         with connection.lock:
-            if not connection.lost:
-                send()
             try:
                 connection.pump()
+                send()
+                connection.flush()
             except WaylandError as error:
                 if not self._said:
                     self._said = True
                     log.warning("KWin takes no more keys, mouse and touch: %s", error)
 
     def _at(self, send: Callable[[float, float], None], x: float, y: float) -> None:
-        output = self._outputs.named(*self._names) if self._names else next(iter(self._outputs.all()), None)
+        output = self._output()
         if output is not None:
             width, height = self._size
             send(output.x + x * output.width / width, output.y + y * output.height / height)
+
+    def _output(self) -> Output | None:
+        return self._outputs.named(*self._names) if self._names else next(iter(self._outputs.all()), None)
