@@ -82,7 +82,7 @@ def judge_injector(context: Context, uinput: str) -> Outcome:
         way = "keys, mouse and whole notches of the wheel go through XTEST, text through spare keycodes"
     if context.settings.display.kind == "mutter":
         way = "keys and mouse go through GNOME's remote desktop, text as far as its layout has keys"
-    if context.settings.display.kind == "kwin":
+    if context.settings.display.kind == "kwin" and context.settings.input.touch == "pointer":
         return ok("keys, mouse and fingers go through KWin's fake input, text by the keys of its layout; pens point")
     if context.settings.input.touch == "pointer":
         return ok(f"{way}; fingers and pens drive the pointer (input.touch)")
