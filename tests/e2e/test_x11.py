@@ -14,8 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.e2e.desktop_tools import all_gone, children_running, file_appears, is_alive
+from tests.conformance.moonlight.options import StreamOptions
+from tests.e2e.desktop_tools import all_gone, children_running, desktop, file_appears, is_alive, type_command
 from tests.e2e.host_process import HostProcess
+from tests.e2e.moonlight_tools import paired_client
 from tests.e2e.native_tools import command, event, eventually, paired_identity, pictures, refusal, session, workers
 from tests.e2e.x11_tools import (
     BUTTON_PRESS,
@@ -123,6 +125,24 @@ async def test_keys_and_text_reach_a_program_and_the_desktop_is_as_before(server
         live.input.key(LETTER_A, True)
         await asyncio.sleep(0.2)
         assert KEYCODE_A in server.held_keys()
+    await unchanged(server, before)
+
+
+async def test_a_moonlight_client_sees_and_types(server: X11Server, host: HostProcess) -> None:
+    typed = server.folder / "typed"
+    server.run("xterm", "-geometry", "80x24+40+40", "-bg", "#e01010", "-e", "sh", "-c", f"head -n 1 > {typed}")
+    before = server.state()
+    async with paired_client(host) as client:
+        async with desktop(client, StreamOptions(width=1280, height=720, fps=60)) as (stream, screen):
+            picture = await screen.until(lambda picture: bool(picture[200, 300, 0] > 180 and picture[200, 300, 1] < 60))
+            assert picture.shape == (720, 1280, 3)
+            stream.mouse_position(300, 200, 1280, 720)
+            await pointer_at(server, (300, 200))
+            stream.utf8_text("é")
+            await asyncio.sleep(0.2)
+            await type_command(stream, "Ok 1")
+            assert await file_appears(typed) == "éOk 1\n"
+        assert not client.violations.excluding("timing.", "audio."), client.violations
     await unchanged(server, before)
 
 

@@ -7,7 +7,7 @@ import pytest
 from punktfunk.session.desktops.base import DesktopError
 from punktfunk.session.desktops.choice import choose_desktop
 from punktfunk.session.desktops.look import LookSettings
-from punktfunk.session.desktops.x11 import X11Desktop, examine, find_place
+from punktfunk.session.desktops.x11 import X11Desktop, examine, find_place, shared_x11
 from punktfunk.session.identity import UserIdentity
 from punktfunk.session.runtime_dirs import RuntimeDir
 
@@ -64,6 +64,12 @@ async def test_a_desktop_that_is_not_there_yet_is_chosen_and_then_told(tmp_path:
     await desktop.stop()
     await desktop.stop()
     assert await desktop.wait() == 0
+
+
+def test_settings_that_change_do_not_forget_who_shares_a_desktop(tmp_path: Path) -> None:
+    place = find_place(":4", person(tmp_path), {})
+    assert shared_x11(place) is shared_x11(find_place(":4", person(tmp_path), {"DISPLAY": ":1"}))
+    assert shared_x11(place) is not shared_x11(find_place(":5", person(tmp_path), {}))
 
 
 async def test_a_display_in_the_environment_changes_nothing_unless_asked(tmp_path: Path) -> None:

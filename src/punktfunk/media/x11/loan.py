@@ -87,12 +87,18 @@ def write_loan(x: X11Connection, loan: Loan) -> None:
 
 def give_back(x: X11Connection, loan: Loan) -> None:
     """Make the desktop as it was, as far as it still can be. Raises X11Gone."""
-    for step in (_release, _restore_keyboard, _restore_mode):
+    for step in (_restore_keyboard, _restore_mode):
         try:
             step(x, loan)
         except X11Error as error:
             log.warning("%s is not quite as it was: %s", x.display, error)
     delete_property(x, PROPERTY)
+
+
+def give_back_keys(x: X11Connection, keycodes: tuple[int, ...]) -> None:
+    """Release what is held, and take the meaning from keycodes that had none."""
+    keyboard.release_held(x)
+    keyboard.bind(x, dict.fromkeys(keycodes, 0))
 
 
 def show_mode(x: X11Connection, mode: Mode) -> str:
@@ -109,12 +115,8 @@ def show_mode(x: X11Connection, mode: Mode) -> str:
     return ""
 
 
-def _release(x: X11Connection, _loan: Loan) -> None:
-    keyboard.release_held(x)
-
-
 def _restore_keyboard(x: X11Connection, loan: Loan) -> None:
-    keyboard.bind(x, dict.fromkeys(loan.keycodes, 0))
+    give_back_keys(x, loan.keycodes)
     keyboard.lock_modifiers(x, keyboard.lock_mask(x), loan.locked)
 
 

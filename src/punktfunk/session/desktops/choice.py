@@ -17,7 +17,7 @@ from punktfunk.session.desktops.embedded import SwayDesktop
 from punktfunk.session.desktops.look import LookSettings
 from punktfunk.session.desktops.wayland_session import Wanted, find_session
 from punktfunk.session.desktops.wlroots import WlrootsDesktop, describe, tidy
-from punktfunk.session.desktops.x11 import SharedX11, X11Desktop, examine, find_place, recover
+from punktfunk.session.desktops.x11 import X11Desktop, examine, find_place, recover, shared_x11
 from punktfunk.session.runtime_dirs import RuntimeDir
 from punktfunk.session.shared_memory import SHARED_MEMORY, shared_memory
 
@@ -131,7 +131,7 @@ def _x11_choice(runtime: RuntimeDir, environment: Mapping[str, str], display: st
     obstacle = examine(place)
     with contextlib.suppress(SourceError):
         recover(place)
-    shared = SharedX11(place)
+    shared = shared_x11(place)
     return DesktopChoice(
         "x11",
         f"{place.display}, which cannot be streamed now: {obstacle}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ from punktfunk.media.plan import Mode
 from punktfunk.media.video_source import SourceError, X11Display
 from punktfunk.media.x11.connection import X11Connection, X11Error, X11Gone
 from punktfunk.media.x11.keyboard import layout_names
-from punktfunk.media.x11.loan import borrow, give_back, read_loan, show_mode, write_loan
+from punktfunk.media.x11.loan import borrow, give_back, give_back_keys, read_loan, show_mode, write_loan
 from punktfunk.media.x11.randr import RandR
 from punktfunk.session.desktops.apps import AppProcess
 from punktfunk.session.desktops.base import DesktopError, RunningApp
@@ -100,6 +101,7 @@ class SharedX11:
         self._lock = asyncio.Lock()
         self._host = host_mark(os.getpid())
         self._sessions: list[str] = []
+        self._keycodes: tuple[int, ...] = ()
 
     async def join(self, session_id: str) -> X11Display:
         """A session begins. Raises DesktopError."""
@@ -131,6 +133,7 @@ class SharedX11:
             if loan.host == self._host and loan.holder not in (session_id, *self._sessions):
                 write_loan(x, loan := msgspec.structs.replace(loan, holder=session_id))
             self._sessions.append(session_id)
+            self._keycodes = loan.keycodes
             layout, variant, options = layout_names(x)
         place = self.place
         return X11Display(place.display, place.authority, session_id, loan.keycodes, layout, variant, options)
@@ -150,12 +153,21 @@ class SharedX11:
         self._sessions.remove(session_id)
         with self.place.open() as x:
             noted = read_loan(x)
+            if noted is None and not self._sessions:
+                # Another host had borrowed the desktop, and has given it back before us.
+                give_back_keys(x, self._keycodes)
             if noted is None or noted.host != self._host:
                 return
             if not self._sessions:
                 give_back(x, noted)
             elif noted.holder == session_id:
                 write_loan(x, msgspec.structs.replace(noted, holder=self._sessions[0]))
+
+
+@functools.cache
+def shared_x11(place: X11Place) -> SharedX11:
+    """The one for this server: settings that change while sessions run must not make another."""
+    return SharedX11(place)
 
 
 class X11Desktop:
