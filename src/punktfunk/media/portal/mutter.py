@@ -25,6 +25,7 @@ SCREEN_CAST = "org.gnome.Mutter.ScreenCast"
 REMOTE_DESKTOP = "org.gnome.Mutter.RemoteDesktop"
 _CURSOR_MODES = {Cursor.HIDDEN: 0, Cursor.EMBEDDED: 1, Cursor.METADATA: 2}
 _AXIS_FINISH = 1
+_LEFT_SHIFT = 42
 _CONNECT_TIMEOUT_S = 2.0
 
 log = logging.getLogger(__name__)
@@ -101,6 +102,9 @@ class MutterBack:
             (descriptor,) = self._bus.call(self._remote, "ConnectToEIS", "a{sv}", {})
         except BusError as error:
             log.info("input goes by single calls: %s", error)
+            # The first key makes the keyboard, and where there was none before, programs miss that key.
+            for pressed in (True, False):
+                self.notify_key(_LEFT_SHIFT, pressed)
             return None
         placer = EiPlacer(lambda: self._size)
         return Relay(descriptor.to_socket(), "input relay", placer.up, placer.down).start()

@@ -119,10 +119,14 @@ def test_emulated_input_is_a_connection_of_its_own(mutter: StandIn, back: Mutter
         assert mutter.eis.recv(100) == hello
 
 
-def test_mutter_43_has_none(bus: Bus, back: MutterBack) -> None:
-    with contextlib.closing(StandIn(bus, eis=False)):
+def test_mutter_43_has_none_and_makes_its_keyboard_at_the_first_key(bus: Bus, back: MutterBack) -> None:
+    with contextlib.closing(StandIn(bus, eis=False)) as mutter:
         back.start(MODE, Cursor.EMBEDDED)
         assert back.connect_eis() is None
+        assert [told for told in mutter.told if told[0] == "NotifyKeyboardKeycode"] == [
+            ("NotifyKeyboardKeycode", (42, True)),
+            ("NotifyKeyboardKeycode", (42, False)),
+        ]
 
 
 def test_text_goes_by_a_remote_desktop_of_its_own(bus: Bus, mutter: StandIn) -> None:
