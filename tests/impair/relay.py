@@ -43,6 +43,7 @@ class _Direction:
 
     def __init__(self, path: ImpairedPath, deliver: Callable[[bytes], None]) -> None:
         self._path = path
+        self.statistics = path.statistics
         self._deliver = deliver
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
@@ -153,6 +154,12 @@ class UdpRelay:
     def clients(self) -> int:
         """Clients with a path of their own."""
         return len(self._clients)
+
+    @property
+    def lost(self) -> int:
+        """Datagrams that chance has taken, in both directions."""
+        directions = [d for client in self._clients.values() for d in (client.to_host, client.to_client)]
+        return sum(direction.statistics.lost for direction in directions)
 
     async def __aenter__(self) -> Self:
         self._socket = _Socket(self._received)

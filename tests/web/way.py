@@ -53,6 +53,11 @@ class Way:
         await asyncio.gather(*self._pumps, return_exceptions=True)
         await self._udp.__aexit__(*error)
 
+    @property
+    def lost(self) -> int:
+        """Datagrams that chance has taken."""
+        return self._udp.lost
+
     def cut(self) -> None:
         """Nothing comes through any more, in either direction."""
         self._open.clear()
