@@ -33,7 +33,6 @@ class Sample(msgspec.Struct, frozen=True):
     session_id: str
     stages: list[Stage]
     fps: float
-    repeat_fps: float
     mbps: float
     bitrate_kbps: int
     frames_dropped: int

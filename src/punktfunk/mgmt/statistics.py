@@ -51,7 +51,6 @@ def sample_of(session: SessionFacts, interval: Interval, now: float, now_unix: f
             Stage("send", counters.send_p50_us, counters.send_p99_us),
         ],
         fps=round(new.frames / elapsed_s, 2) if elapsed_s else 0.0,
-        repeat_fps=0.0,
         mbps=round(new.video_bytes * 8e-6 / elapsed_s, 3) if elapsed_s else 0.0,
         bitrate_kbps=session.bitrate_kbps,
         frames_dropped=new.dropped_frames,

@@ -17,6 +17,9 @@ from punktfunk.native.speed_test import DECLINED, ProbeGate
 from punktfunk.wire.punktfunk1 import DEFAULT_BITRATE_KBPS
 from punktfunk.wire.punktfunk1 import messages as m
 
+UNRECOVERABLE_PPM = 50_000
+"""What a client adds to its report when a frame was beyond repair (§6.2)."""
+
 Outcome = m.ControlMessage | ev.SessionEvent
 
 
@@ -39,6 +42,7 @@ class LiveControl:
 
     def __init__(self, parts: SessionParts) -> None:
         self._parts = parts
+        self._frames_lost = False
         self._handlers: dict[type[Any], Callable[[Any, float], list[Outcome]]] = {
             m.Reconfigure: self._reconfigure,
             m.RequestKeyframe: self._keyframe,
@@ -64,9 +68,11 @@ class LiveControl:
         return [answer, ev.ModeRequested(mode)] if answer.accepted and mode != before else [answer]
 
     def _keyframe(self, message: m.RequestKeyframe, now: float) -> list[Outcome]:
+        self._frames_lost = True
         return _remedy(self._parts.recovery.keyframe_requested(now), 0, 0)
 
     def _rfi(self, message: m.RfiRequest, now: float) -> list[Outcome]:
+        self._frames_lost = True
         first, last = message.first_frame, message.last_frame
         return _remedy(self._parts.recovery.frames_lost(first, last, now), first, last)
 
@@ -75,7 +81,10 @@ class LiveControl:
         before = fec.protection
         fec.report(message.loss_ppm)
         changed = [ev.FecChanged(fec.protection)] if fec.protection != before else []
-        return [ev.LossReported(min(message.loss_ppm, 1_000_000)), *changed]
+        lost_ppm = min(message.loss_ppm, 1_000_000)
+        added_ppm = UNRECOVERABLE_PPM if self._frames_lost and lost_ppm >= UNRECOVERABLE_PPM else 0
+        self._frames_lost = False
+        return [ev.LossReported(lost_ppm, lost_ppm - added_ppm), *changed]
 
     def _bitrate(self, message: m.SetBitrate, now: float) -> list[Outcome]:
         kbps = clamp_bitrate(message.kbps, default_kbps=self._parts.default_bitrate_kbps)

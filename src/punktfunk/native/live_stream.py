@@ -181,8 +181,8 @@ class LiveStream:
                 stream.invalidate(first, last)
             case ev.BitrateRequested(kbps=kbps):
                 self._set_bitrate(stream, min(kbps, self._agreement.max_bitrate_kbps))
-            case ev.LossReported(loss_ppm=loss_ppm):
-                self._lost(stream, loss_ppm)
+            case ev.LossReported() as report:
+                self._lost(stream, report)
             case ev.FecChanged(protection=protection):
                 self._protection = protection
                 stream.path = msgspec.structs.replace(stream.path, fec_percent=protection.percent)
@@ -217,13 +217,17 @@ class LiveStream:
         if pads := self._early_pads.replay():
             stream.inject(pads)
 
-    def _lost(self, stream: Stream, loss_ppm: int) -> None:
+    def _lost(self, stream: Stream, report: ev.LossReported) -> None:
         """The report is a share of what was sent since the one before; the worker counts that once a second."""
         sent = stream.statistics.video_packets
-        before, self._sent_before = self._sent_before, sent
-        lost = max(0, sent - before) * loss_ppm // PPM
+        new, self._sent_before = max(0, sent - self._sent_before), sent
         path = stream.path
-        stream.path = msgspec.structs.replace(path, loss_ppm=loss_ppm, lost_packets=path.lost_packets + lost)
+        stream.path = msgspec.structs.replace(
+            path,
+            loss_ppm=report.loss_ppm,
+            lost_packets=path.lost_packets + new * report.loss_ppm // PPM,
+            recovered_packets=path.recovered_packets + new * report.mended_ppm // PPM,
+        )
 
     def _set_bitrate(self, stream: Stream, kbps: int) -> None:
         self._video = msgspec.structs.replace(self._video, bitrate_kbps=kbps)

@@ -99,9 +99,11 @@ class InvalidationWanted:
 
 @dataclass(frozen=True, slots=True)
 class LossReported:
-    """The client missed this share of packets since its last report, before recovery."""
+    """The client missed this share of packets since its last report, before recovery; of all, ``mended_ppm`` were
+    recovered."""
 
     loss_ppm: int
+    mended_ppm: int
 
 
 @dataclass(frozen=True, slots=True)

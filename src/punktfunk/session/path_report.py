@@ -8,8 +8,8 @@ PPM = 1_000_000
 
 
 class PathReport(msgspec.Struct, frozen=True):
-    """A plane replaces it whenever its client tells something. Counters are of the stream's life; ``recovered_packets``
-    stays 0 where the protocol does not tell.
+    """A plane replaces it whenever its client tells something. Counters are of the stream's life; a page's connection
+    sends again what is lost, and counts neither.
 
     ``loss_ppm`` is the share of packets that were missing of late, before parity made good what it could;
     ``fec_percent`` is the parity that goes out now.

@@ -202,9 +202,20 @@ def test_bitrate_is_clamped(asked: int, granted: int) -> None:
 
 def test_loss_reports_steer_fec() -> None:
     session = live()
-    assert tell(session, m.LossReport(80_000)) == [ev.LossReported(80_000), ev.FecChanged(Protection(13, 104_000))]
-    assert tell(session, m.LossReport(0)) == [ev.LossReported(0), ev.FecChanged(Protection(12))]
-    assert tell(session, m.LossReport(2**32 - 1)) == [ev.LossReported(1_000_000), ev.FecChanged(Protection(50))]
+    some = ev.LossReported(80_000, 80_000)
+    assert tell(session, m.LossReport(80_000)) == [some, ev.FecChanged(Protection(13, 104_000))]
+    assert tell(session, m.LossReport(0)) == [ev.LossReported(0, 0), ev.FecChanged(Protection(12))]
+    worst = ev.LossReported(1_000_000, 1_000_000)
+    assert tell(session, m.LossReport(2**32 - 1)) == [worst, ev.FecChanged(Protection(50))]
+
+
+def test_what_parity_mended_is_told_from_what_a_client_adds_for_a_lost_frame() -> None:
+    session = live()
+    tell(session, m.RfiRequest(3, 3))
+    assert tell(session, m.LossReport(70_000))[0] == ev.LossReported(70_000, 20_000)
+    assert tell(session, m.LossReport(70_000))[0] == ev.LossReported(70_000, 70_000)
+    tell(session, m.RequestKeyframe())
+    assert tell(session, m.LossReport(20_000))[0] == ev.LossReported(20_000, 20_000)
 
 
 def test_recovery_requests() -> None:

@@ -334,7 +334,6 @@ export type Sample = {
   session_id: string;
   stages: (Stage)[];
   fps: number;
-  repeat_fps: number;
   mbps: number;
   bitrate_kbps: number;
   frames_dropped: number;

@@ -146,7 +146,7 @@ function Totals({ session }: { session: Session }) {
     [t("session.recoveries"), figures.recoveries],
     [t("session.dropped"), figures.dropped_frames],
     [t("session.lost"), session.path.lost_packets],
-    ...(session.plane === "gamestream" ? ([[t("session.recovered"), session.path.recovered_packets]] as [string, number][]) : []),
+    ...(session.plane !== "browser" ? ([[t("session.recovered"), session.path.recovered_packets]] as [string, number][]) : []),
   ];
   return <Facts items={items.map(([name, value]) => [name, number(value, locale)] as const)} />;
 }

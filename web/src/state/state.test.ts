@@ -5,7 +5,7 @@ import { messageOf } from "../api/client";
 import { type Histories, MAX_POINTS, MAX_SESSIONS, stageMs, withSamples } from "./history";
 
 const sample = (session_id: string, t_ms = 0): Sample => ({
-  t_ms, session_id, stages: [{ name: "encode", p50_us: 4000, p99_us: 9000 }], fps: 60, repeat_fps: 0, mbps: 1,
+  t_ms, session_id, stages: [{ name: "encode", p50_us: 4000, p99_us: 9000 }], fps: 60, mbps: 1,
   bitrate_kbps: 20_000, frames_dropped: 0, packets_dropped: 0, send_dropped: 0, fec_recovered: 0, fec_percent: 20, loss_percent: 0,
 });
 

@@ -43,7 +43,6 @@ class Sample(Answer):
     session_id: str
     stages: list[Stage]
     fps: float
-    repeat_fps: float
     mbps: float
     bitrate_kbps: int
     frames_dropped: int
