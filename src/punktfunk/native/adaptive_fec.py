@@ -15,8 +15,8 @@ _PPM_PER_PERCENT = 10_000
 STEADY_REPORTS = 3
 """Loss is expected to go on while none of the last so many reports, or of those since the bitrate fell, was without:
 bursts, which no parity outlasts, are between quiet ones."""
-_UNSEEN_PERCENT = 130
-"""A client tells of lost data and not of lost parity (§6.2), and the least of some reports is below their mean."""
+_UNSEEN_PERCENT = 115
+"""The least of some reports is below their mean."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ LOST_BLOCKS = 0.0005
 
 MAX_PERCENT = 40
 """What 10 % of loss takes in frames of a dozen packets. More on top of the video keeps a narrow path full."""
-SMALL_BLOCK_SHARDS = 2
-"""So many recovery shards a small block may have beyond ``MAX_PERCENT``."""
+SMALL_BLOCK_SHARDS = 4
+"""So many recovery shards a small block may have beyond ``MAX_PERCENT``: it is far below what the bitrate allows."""
 
 _QUANTILE = 3.29
 """Standard deviations that ``LOST_BLOCKS`` lies above the mean."""
@@ -24,11 +24,19 @@ _MAX_LOSS_PPM = 130_000
 
 
 def needed(data_shards: int, loss_ppm: int) -> int:
-    """Recovery shards for a block of ``data_shards`` where each packet is lost with ``loss_ppm``; 0 without loss."""
+    """Recovery shards for a block of ``data_shards`` where a client tells of ``loss_ppm``; 0 without loss.
+
+    A client counts the data that it lost, as a share of data and recovery shards (§6.2): the more of the latter, the
+    less it tells of.
+    """
     if loss_ppm <= 0:
         return 0
-    steps = -(-min(loss_ppm, _MAX_LOSS_PPM) // _STEP_PPM)
-    return _needed(data_shards, steps)
+    told = _needed(data_shards, _steps(loss_ppm))
+    return _needed(data_shards, _steps(loss_ppm * (data_shards + told) // data_shards))
+
+
+def _steps(loss_ppm: int) -> int:
+    return -(-min(loss_ppm, _MAX_LOSS_PPM) // _STEP_PPM)
 
 
 @lru_cache(maxsize=8192)

@@ -203,7 +203,7 @@ def test_bitrate_is_clamped(asked: int, granted: int) -> None:
 def test_loss_reports_steer_fec() -> None:
     session = live()
     some = ev.LossReported(80_000, 80_000)
-    assert tell(session, m.LossReport(80_000)) == [some, ev.FecChanged(Protection(13, 104_000))]
+    assert tell(session, m.LossReport(80_000)) == [some, ev.FecChanged(Protection(13, 92_000))]
     assert tell(session, m.LossReport(0)) == [ev.LossReported(0, 0), ev.FecChanged(Protection(12))]
     worst = ev.LossReported(1_000_000, 1_000_000)
     assert tell(session, m.LossReport(2**32 - 1)) == [worst, ev.FecChanged(Protection(50))]

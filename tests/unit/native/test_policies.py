@@ -39,14 +39,14 @@ def test_pinned_fec_stays() -> None:
 def test_only_a_steady_loss_is_expected_to_go_on() -> None:
     fec = AdaptiveFec()
     fec.report(100_000)
-    assert fec.protection == Protection(15, 130_000)
+    assert fec.protection == Protection(15, 115_000)
     fec.report(80_000)
-    assert fec.loss_ppm == 104_000
+    assert fec.loss_ppm == 92_000
     for ppm in (0, 120_000, 0, 120_000, 120_000):
         fec.report(ppm)
         assert fec.loss_ppm == 0
     fec.report(120_000)
-    assert fec.loss_ppm == 156_000
+    assert fec.loss_ppm == 138_000
     for _ in range(3):
         fec.report(2**32 - 1)
     assert fec.loss_ppm == 1_000_000
@@ -65,9 +65,9 @@ def test_a_lower_bitrate_ends_what_was_no_steady_loss() -> None:
     fec.bitrate_asked(14_000)
     assert fec.protection == Protection(10, 0)
     fec.report(20_000)
-    assert fec.protection == Protection(9, 26_000)
+    assert fec.protection == Protection(9, 23_000)
     fec.bitrate_asked(30_000)
-    assert fec.loss_ppm == 26_000
+    assert fec.loss_ppm == 23_000
 
 
 def test_a_steady_loss_stays_expected_at_a_lower_bitrate() -> None:
@@ -76,7 +76,7 @@ def test_a_steady_loss_stays_expected_at_a_lower_bitrate() -> None:
         fec.report(ppm)
     for kbps in (14_000, 9_800):
         fec.bitrate_asked(kbps)
-        assert fec.protection == Protection(14, 117_000)
+        assert fec.protection == Protection(14, 103_500)
 
 
 @pytest.mark.parametrize("loss", [0.01, 0.05, 0.10])
@@ -87,6 +87,18 @@ def test_parity_repairs_all_but_one_block_of_a_thousand(k: int, loss: float) -> 
     lost = rng.binomial(k + m, loss, 200_000)
     assert (lost > m).mean() <= 0.001
     assert m <= max(k * loss * 2.2, 8) + 4 * (k * loss) ** 0.5
+
+
+@pytest.mark.parametrize(("k", "loss", "lost_share"), [(3, 0.05, 0.003), (4, 0.10, 0.005), (8, 0.05, 0.002)])
+def test_small_frames_are_protected_by_what_a_client_tells_of_their_loss(
+    k: int, loss: float, lost_share: float
+) -> None:
+    """A client that recovers all tells of k of k + m lost packets."""
+    m = parity.needed(k, round(loss * 1_000_000))
+    for _ in range(4):
+        m = parity.needed(k, round(loss * 1_000_000 * k / (k + m)))
+    lost = np.random.default_rng(2).binomial(k + m, loss, 200_000)
+    assert (lost > m).mean() <= lost_share
 
 
 def test_parity_has_its_bounds() -> None:
