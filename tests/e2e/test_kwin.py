@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.e2e.desktop_tools import file_appears
 from tests.e2e.host_process import HostProcess
 from tests.e2e.kwin_tools import KdeSession, kde_session, needs_pipewire, until
 from tests.e2e.native_tools import eventually, paired_identity, pictures, refusal, session, workers
@@ -37,11 +40,11 @@ def kde() -> Iterator[KdeSession]:
 
 
 @contextlib.contextmanager
-def host_for(kde: KdeSession, folder: Path) -> Iterator[HostProcess]:
+def host_for(kde: KdeSession, folder: Path, settings: str = "") -> Iterator[HostProcess]:
     # KWin lets only its own user's programs in, which is whoever runs the tests.
     user = f'[display]\nuser = "{"root" if os.geteuid() == 0 else ""}"\n'
     flags = ("--display", "kwin", "--audio", "off")
-    host = HostProcess(folder, *flags, environment=kde.environment, settings=user).start()
+    host = HostProcess(folder, *flags, environment=kde.environment, settings=user + settings).start()
     try:
         yield host
     except BaseException:
@@ -186,3 +189,26 @@ async def test_a_kwin_that_does_not_let_this_program_in_is_said_so(kde: KdeSessi
     finally:
         kde.kill_kwin()
         kde.start_kwin()
+
+
+async def test_an_app_of_the_client_starts_when_its_output_is_there(kde: KdeSession, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    script = tmp_path / "game"
+    script.write_text(f"env > {told}.part\ncp {kde.folder}/kwin {told}.kwin\nmv {told}.part {told}\nexec sleep 99\n")
+    apps = f'[[apps]]\nname = "Game"\ncommand = "sh {script}"\n'
+    with host_for(kde, tmp_path / "host", apps) as host:
+        identity = await paired_identity(host)
+        began = len(kde.seen())
+        async with session(host, identity, replace(OPTIONS, launch_id="Game")) as live:
+            await pictures(live, 5)
+            assert f"WAYLAND_DISPLAY={kde.folder}/wayland-0" in await file_appears(told)
+            asked = [json.loads(line)[0] for line in (await file_appears(Path(f"{told}.kwin"))).splitlines()[began:]]
+            assert asked.index("virtual_output") < asked.index("motion_absolute")
+            (sleeper,) = [pid for pid in host.descendants() if b"sleep\x0099" in command_line(pid)]
+        await eventually(lambda: not command_line(sleeper))
+
+
+def command_line(pid: int) -> bytes:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 
 from punktfunk.media.displays.kwin.screencast import VirtualOutput
 from punktfunk.media.displays.kwin.wire import WaylandError
@@ -13,9 +14,11 @@ _CONNECT_TIMEOUT_S = 2.0
 
 
 class KwinBack:
-    """One output of the name ``output`` in the desktop behind ``wayland_display``. See PortalBack."""
+    """One output of the name ``output`` in the desktop behind ``wayland_display``; ``made`` is called for each. See
+    PortalBack."""
 
-    def __init__(self, wayland_display: str, output: str, pipewire_socket: str) -> None:
+    def __init__(self, wayland_display: str, output: str, pipewire_socket: str, made: Callable[[], None]) -> None:
+        self._tell_made = made
         self._wayland_display, self._output, self._pipewire_socket = wayland_display, output, pipewire_socket
         self._made: VirtualOutput | None = None
 
@@ -27,6 +30,7 @@ class KwinBack:
             self._made = VirtualOutput(self._wayland_display, self._output, mode.width, mode.height)
         except WaylandError as error:
             raise BackError(str(error)) from error
+        self._tell_made()
         return Shown(self._made.node)
 
     def open_pipewire(self) -> int:

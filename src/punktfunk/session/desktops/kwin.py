@@ -15,13 +15,14 @@ from punktfunk.media.displays.kwin import fake_input, screencast
 from punktfunk.media.displays.kwin.connection import WaylandConnection
 from punktfunk.media.displays.kwin.held import HeldMemory
 from punktfunk.media.displays.kwin.seat import PERMISSION_FIX, KwinSeat
-from punktfunk.media.displays.kwin.source import held_memory
+from punktfunk.media.displays.kwin.source import entered_sign, held_memory
 from punktfunk.media.displays.kwin.wire import WaylandError
 from punktfunk.media.plan import Mode
 from punktfunk.media.portal.session_bus import BusError, SessionBus
 from punktfunk.media.video_source import PortalScreen
 from punktfunk.session.desktops.apps import AppProcess
 from punktfunk.session.desktops.base import DesktopError, RunningApp
+from punktfunk.session.desktops.later import LaterApp
 from punktfunk.session.desktops.user_session import UserSession
 from punktfunk.session.plan import App
 from punktfunk.session.runtime_dirs import RuntimeDir
@@ -117,8 +118,13 @@ class KwinDesktop:
         return mode
 
     async def launch(self, app: App) -> RunningApp:
-        """Run an app in the session. Raises DesktopError."""
-        return await AppProcess.launch(app, self._environment, self._runtime.owner)
+        """Run an app in the session, one with windows as soon as its output is there. Raises DesktopError."""
+
+        async def launch() -> RunningApp:
+            return await AppProcess.launch(app, self._environment, self._runtime.owner)
+
+        assert self._folder is not None
+        return LaterApp(entered_sign(str(self._folder)), launch) if app.command else await launch()
 
     async def wait(self) -> int:
         """Until KWin is gone, or `stop`."""

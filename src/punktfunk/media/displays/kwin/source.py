@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from punktfunk.media.displays.kwin.held import HeldMemory
@@ -18,7 +19,8 @@ class KwinSource:
     """Captures an output of its own; see VideoSource."""
 
     def __init__(self, target: PortalScreen) -> None:
-        back = KwinBack(target.wayland_display, target.output, target.pipewire_socket)
+        self._sign = entered_sign(target.folder)
+        back = KwinBack(target.wayland_display, target.output, target.pipewire_socket, self._enter)
         self._screen = PortalSource(target, back, NoTypist())
         try:
             # KWin calls the output of a stream by its name with this before it.
@@ -62,8 +64,17 @@ class KwinSource:
 
     def _settle(self, info: SourceInfo) -> SourceInfo:
         self._seat.resized(info.mode.width, info.mode.height)
-        self._seat.enter()
         return info
+
+    def _enter(self) -> None:
+        self._seat.enter()
+        with contextlib.suppress(OSError):
+            self._sign.touch()
+
+
+def entered_sign(folder: str) -> Path:
+    """A file that is there once the pointer is in the output."""
+    return Path(folder, "entered")
 
 
 def held_memory(folder: str) -> Path:
