@@ -153,6 +153,8 @@ async def test_a_killed_worker_is_replaced_and_what_it_held_is_let_go(kde: KdeSe
             os.kill(pid, signal.SIGKILL)
         # KWin 5 goes on holding it: the next one has to let go.
         await asyncio.to_thread(kde.wait_for, "key", KEY_A, 0, since=began)
+        # Pictures of the old output are still on their way.
+        await asyncio.to_thread(kde.wait_for, "virtual_output", "punktfunk", 1280, 720, 1.0, 2, since=began)
         await moving_picture(live, 1280, 720)
         assert kde.outputs() == ["punktfunk"]
 
