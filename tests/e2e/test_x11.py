@@ -324,6 +324,17 @@ def environment_of(pid: int) -> list[bytes]:
     return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
 
 
+async def test_a_host_that_was_there_before_the_desktop(server: X11Server, tmp_path: Path) -> None:
+    server.kill()
+    os.unlink(server.authority)
+    with host_for(server, tmp_path / "host") as host:
+        assert f"no X server answers for {server.display}" in host.log()
+        server.start(server.number)
+        async with streaming(host) as live:
+            await pictures(live, 5)
+            assert server.size() == (1280, 720)
+
+
 async def test_an_app_is_ended_and_the_persons_programs_are_not(server: X11Server, tmp_path: Path) -> None:
     folder = tmp_path / "host"
     folder.mkdir()

@@ -17,7 +17,7 @@ from punktfunk.session.desktops.embedded import SwayDesktop
 from punktfunk.session.desktops.look import LookSettings
 from punktfunk.session.desktops.wayland_session import Wanted, find_session
 from punktfunk.session.desktops.wlroots import WlrootsDesktop, describe, tidy
-from punktfunk.session.desktops.x11 import X11Desktop, examine, find_place, recover, shared_x11
+from punktfunk.session.desktops.x11 import X11Desktop, examine, find_place, recover, shared_x11, worker_environment
 from punktfunk.session.runtime_dirs import RuntimeDir
 from punktfunk.session.shared_memory import SHARED_MEMORY, shared_memory
 
@@ -138,7 +138,7 @@ def _x11_choice(runtime: RuntimeDir, environment: Mapping[str, str], display: st
         if obstacle
         else f"the desktop of {place.display}, shared with whoever uses it; sound of the apps started from here",
         lambda session_id, sound: X11Desktop(shared, session_id, runtime, sound),
-        place.environment,
+        worker_environment(place, runtime),
     )
 
 

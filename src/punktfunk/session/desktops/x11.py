@@ -38,10 +38,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class X11Place:
-    """Which X server, and the file with its cookie ("" where none was found: it may want none)."""
+    """Which X server, and the files that may hold its cookie, the best one first."""
 
     display: str
-    authority: str
+    authorities: tuple[str, ...] = ()
+
+    @property
+    def authority(self) -> str:
+        """The file that is there now, as some are made at each login; "" for none: a server need not want one."""
+        return next((path for path in self.authorities if os.path.isfile(path)), "")
 
     def open(self) -> X11Connection:
         """Raises X11Gone, X11Error."""
@@ -49,8 +54,9 @@ class X11Place:
 
     @property
     def environment(self) -> dict[str, str]:
-        """For programs and workers that are to reach it."""
-        return {"DISPLAY": self.display, **({"XAUTHORITY": self.authority} if self.authority else {})}
+        """For programs that are to reach it."""
+        authority = self.authority
+        return {"DISPLAY": self.display, **({"XAUTHORITY": authority} if authority else {})}
 
 
 def find_place(display: str, user: UserIdentity, environment: Mapping[str, str]) -> X11Place:
@@ -61,9 +67,17 @@ def find_place(display: str, user: UserIdentity, environment: Mapping[str, str])
     name = display or environment.get("DISPLAY", "")
     if not name:
         raise DesktopError("no X11 desktop is named: DISPLAY is not set, and display.x11_display is empty")
-    candidates = [environment["XAUTHORITY"]] if "XAUTHORITY" in environment else []
-    candidates += [f"{user.home}/.Xauthority", f"/run/user/{user.uid}/gdm/Xauthority"]
-    return X11Place(name, next((path for path in candidates if os.path.isfile(path)), ""))
+    named = (environment["XAUTHORITY"],) if environment.get("XAUTHORITY") else ()
+    return X11Place(name, (*named, f"/run/user/{user.uid}/gdm/Xauthority", f"{user.home}/.Xauthority"))
+
+
+def worker_environment(place: X11Place, runtime: RuntimeDir) -> dict[str, str]:
+    """For workers, which are started ahead, maybe before anybody has logged in: `X11Desktop` keeps the link right."""
+    return {"DISPLAY": place.display, "XAUTHORITY": str(_authority_link(runtime))}
+
+
+def _authority_link(runtime: RuntimeDir) -> Path:
+    return runtime.path / "xauthority"
 
 
 def examine(place: X11Place) -> str:
@@ -209,6 +223,7 @@ class X11Desktop:
             raise DesktopError(obstacle)
         self._target = await self._shared.join(self._id)
         try:
+            _point(_authority_link(self._runtime), self._target.authority)
             x = await asyncio.to_thread(self._shared.place.open)
             reader, writer = await asyncio.open_unix_connection(sock=x.take_socket())
         except (X11Gone, X11Error, OSError) as error:
@@ -249,3 +264,10 @@ class X11Desktop:
             writer.close()
         log.warning("the X server of %s has ended", self._shared.place.display)
         self._ended.set()
+
+
+def _point(link: Path, authority: str) -> None:
+    fresh = link.with_name(f"{link.name}.new")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(authority or "/nonexistent")
+    fresh.replace(link)
