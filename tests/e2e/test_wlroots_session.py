@@ -287,6 +287,22 @@ async def test_windows_survive_the_session_and_outputs_are_used_again(sway: Pers
 
 
 @pytest.mark.usefixtures("as_before")
+async def test_who_comes_back_finds_the_output_with_its_windows(sway: PersonsSway, host: HostProcess) -> None:
+    identity = await paired_identity(host, "Wanderer")
+    async with session(host, identity, OPTIONS, quit_host=False) as live, watching(live) as picture:
+        await until(lambda: picture, "a picture")
+        keys = await terminal(sway, host, "away")
+    (output,) = ours(sway)
+    sway.control.run("focus output HEADLESS-1")
+    async with session(host, identity, OPTIONS) as live, watching(live) as picture:
+        await until(lambda: picture, "a picture")
+        assert ours(sway) == [output]
+        press(live, ord("A"))
+        await typed(keys, "a")
+        close(sway, "away")
+
+
+@pytest.mark.usefixtures("as_before")
 async def test_an_app_runs_on_the_output_and_ends_with_the_session(sway: PersonsSway, host: HostProcess) -> None:
     identity = await paired_identity(host, "Player")
     async with (

@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from punktfunk.input.events import PadKind
 from punktfunk.media.plan import Mode, VideoPlan
-from punktfunk.media.video_source import PortalScreen
+from punktfunk.media.video_source import HostCompositor, PortalScreen
 from punktfunk.session.clipboard import DesktopClipboard
 from punktfunk.session.context import bind_session
 from punktfunk.session.desktops.base import Desktop, DesktopError, RunningApp
@@ -123,7 +123,10 @@ class Session:
             return None
         if self._snapshots is None or self._snapshots.environment != environment:
             self._snapshots = Snapshots(environment, self.around.user)
-        return await self._snapshots.take(self.mode)
+        target = self._desktop.target if self._desktop is not None else None
+        # What else is on somebody's desk is not for everybody who may look at the session.
+        output = target.output if isinstance(target, HostCompositor) else ""
+        return await self._snapshots.take(self.mode, output)
 
     @property
     def state(self) -> State:

@@ -27,20 +27,22 @@ class Snapshots:
         self._picture: bytes | None = None
         self._taken_at = 0.0
 
-    async def take(self, mode: Mode) -> bytes | None:
-        """A PNG of about ``WIDTH`` pixels; None where the display or a missing grim gives none."""
+    async def take(self, mode: Mode, output: str = "") -> bytes | None:
+        """A PNG of about ``WIDTH`` pixels, of one output or, for "", of all; None where the display or a missing grim
+        gives none."""
         loop = asyncio.get_running_loop()
         async with self._one_at_a_time:
             if loop.time() - self._taken_at >= KEPT_S:
-                self._picture = await self._grim(min(1.0, WIDTH / mode.width))
+                self._picture = await self._grim(min(1.0, WIDTH / mode.width), output)
                 self._taken_at = loop.time()
             return self._picture
 
-    async def _grim(self, scale: float) -> bytes | None:
+    async def _grim(self, scale: float, output: str) -> bytes | None:
         user = self._user
+        of_one = ("-o", output) if output else ()
         try:
             process = await asyncio.create_subprocess_exec(
-                *("grim", "-t", "png", "-s", f"{scale:.3f}", "-"),
+                *("grim", "-t", "png", "-s", f"{scale:.3f}", *of_one, "-"),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,

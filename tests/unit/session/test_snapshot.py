@@ -60,3 +60,9 @@ async def test_a_grim_that_hangs_is_given_up(grim, monkeypatch):
 async def test_without_grim_there_is_no_picture(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert await of_a_desktop().take(MODE) is None
+
+
+async def test_one_output_of_a_desktop_is_shown_alone(grim):
+    grim("printf picture")
+    assert await of_a_desktop().take(MODE, "HEADLESS-2") == b"picture"
+    assert grim.calls() == ["wayland-7 -t png -s 0.250 -o HEADLESS-2 -"]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import pwd
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -170,6 +171,29 @@ def test_which_output_is_shown(user: UserIdentity, compositors: dict[str, Compos
     assert describe(found, wanted) == "your desktop's output DP-1 as it is, 2560x1440@59.951"
 
 
+def test_outputs_without_names_cannot_be_told_apart(user: UserIdentity, compositors: dict[str, Compositor]) -> None:
+    compositors["wayland-1"] = compositor(outputs=(Output(38, "", MODE),))
+    with pytest.raises(DesktopError, match="no names"):
+        shown_output(find_session(user, Wanted()), Wanted())
+
+
+def test_programs_find_what_the_compositor_told_its_children(
+    user: UserIdentity, compositors: dict[str, Compositor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compositors["wayland-1"] = compositor()
+    monkeypatch.setattr(wayland_session, "_listener", lambda _path: os.getpid())
+    with subprocess.Popen(["sleep", "60"], env={"DISPLAY": ":77", "XAUTHORITY": "/a", "OTHER": "x"}) as child:
+        try:
+            found = find_session(user, Wanted({"DISPLAY": ":1", "WAYLAND_DISPLAY": "wayland-1"}))
+        finally:
+            child.kill()
+    assert found.environment["DISPLAY"] == ":77"
+    assert found.environment["XAUTHORITY"] == "/a"
+    assert "OTHER" not in found.environment
+    found = find_session(user, Wanted({"DISPLAY": ":1", "WAYLAND_DISPLAY": "wayland-1"}))
+    assert found.environment["DISPLAY"] == ":1"
+
+
 def runtime(user: UserIdentity, folder: Path) -> Any:
     (folder / "run").mkdir(exist_ok=True)
     return SimpleNamespace(path=folder / "run" / "abcdef", owner=user)
@@ -186,6 +210,9 @@ async def test_sway_gives_an_output_and_takes_it_back(
     assert desktop.environment["PULSE_SINK"] == "one"
     assert await desktop.set_mode(Mode(1920, 1080, 60_000)) == Mode(1920, 1080, 60_000)
     assert sway.outputs["HEADLESS-1"] == (1920, 1080)
+    sway.focused = "1"
+    await desktop.set_mode(MODE)
+    assert sway.focused == "punktfunk", "whoever comes back types into what is streamed"
     waiting = desktop.wait()
     await desktop.stop()
     await desktop.stop()

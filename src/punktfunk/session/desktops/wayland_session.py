@@ -126,8 +126,10 @@ def _environment(
     found = _of_process(compositor) or dict(own)
     added = {"WAYLAND_DISPLAY": Path(display).name, "XDG_RUNTIME_DIR": folder, "XDG_SESSION_TYPE": "wayland"}
     if sway:
-        added["SWAYSOCK"] = sway
-    return {**user.environment(folder), **found, **_of_its_programs(compositor), **added}
+        added |= {"SWAYSOCK": sway, "I3SOCK": sway}
+    same = Path(own.get("WAYLAND_DISPLAY", "")).name == Path(display).name
+    x11 = _of_its_programs(compositor) or ({name: own[name] for name in _OF_THE_DISPLAY if name in own} if same else {})
+    return {**user.environment(folder), **found, **x11, **added}
 
 
 def _of_its_programs(compositor: int) -> dict[str, str]:

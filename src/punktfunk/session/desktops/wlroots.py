@@ -84,11 +84,12 @@ class WlrootsDesktop:
         try:
             await asyncio.to_thread(self._begin, mode)
         except (SwayError, OSError) as error:
-            raise DesktopError(f"sway makes no output for the session: {error}") from error
+            advice = "display.output streams one that there is"
+            raise DesktopError(f"sway makes no output for the session: {error}; {advice}") from error
 
     async def set_mode(self, mode: Mode) -> Mode:
-        """Change the mode while nothing captures it; an output that is shown as it is keeps its own. Raises
-        DesktopError."""
+        """Change the mode while nothing captures it, and give the output the focus: its client is about to look at it.
+        An output that is shown as it is keeps both. Raises DesktopError."""
         if self._borrowed is None:
             shown = self._shown
             return shown.mode if shown is not None and shown.mode is not None else mode
@@ -96,6 +97,7 @@ class WlrootsDesktop:
         control = SwayControl(self._found.sway_socket)
         try:
             await asyncio.to_thread(control.set_mode, mode, output=self._borrowed.name)
+            await asyncio.to_thread(control.run, f"focus output {self._borrowed.name}")
         except SwayError as error:
             raise DesktopError(str(error)) from error
         return mode
@@ -164,6 +166,8 @@ def tidy(found: WaylandSession, runtime: RuntimeDir) -> bool:
 def shown_output(found: WaylandSession, wanted: Wanted) -> Output:
     """The output that is shown as it is. Raises DesktopError."""
     output = found.compositor.output(wanted.output)
+    if output is not None and not output.name:
+        raise DesktopError("the desktop's outputs have no names; its compositor is too old to be streamed")
     if output is not None:
         return output
     names = ", ".join(sorted(output.name for output in found.compositor.outputs)) or "none at all"
