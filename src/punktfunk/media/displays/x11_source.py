@@ -97,9 +97,12 @@ class X11Source(PixelfluxCapture):
     def _watch(self, x: X11Connection) -> None:
         """Follow changes that others make, until the connection ends."""
         with contextlib.suppress(SourceError, OSError):
-            RandR(x).notify()
+            randr = RandR(x)
+            randr.notify()
             while True:
-                x.next_event(None)
+                event = x.next_event(None)
+                if event is None or not randr.tells_change(event):
+                    continue
                 time.sleep(_SETTLE_S)
                 while x.next_event(0.001) is not None:
                     pass

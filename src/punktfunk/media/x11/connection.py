@@ -185,14 +185,10 @@ class X11Connection:
         if status != 1:
             reason = (body[:reason_bytes] if status == 0 else body).rstrip(b"\0").decode(errors="replace").strip()
             raise X11Refused(f"the X server of {self.display} does not let this user in: {reason or 'no reason given'}")
-        facts = _SETUP_FACTS.unpack_from(body)
-        vendor_bytes, formats, first, last = facts[4], facts[7], facts[12], facts[13]
-        start = _SETUP_FACTS.size
-        vendor = body[start : start + vendor_bytes].decode(errors="replace")
-        root, _, _, _, _, width, height, width_mm, height_mm = _SCREEN.unpack_from(
-            body, start + _round(vendor_bytes) + 8 * formats
-        )
-        return Facts(vendor, facts[1], root, width, height, width_mm, height_mm, first, last)
+        try:
+            return _facts(body)
+        except struct.error as error:
+            raise X11Gone(f"what answers for {self.display} is no X server") from error
 
     def _transmit(self, data: bytes) -> None:
         try:
@@ -266,6 +262,16 @@ def _connect(display: str, number: int) -> socket.socket:
             return sock
     reason = problem.strerror if problem is not None else ""
     raise X11Gone(f"no X server answers for {display}: {reason or problem}")
+
+
+def _facts(body: bytes) -> Facts:
+    fields = _SETUP_FACTS.unpack_from(body)
+    vendor_bytes, formats = fields[4], fields[7]
+    start = _SETUP_FACTS.size
+    vendor = body[start : start + vendor_bytes].decode(errors="replace")
+    root, _, _, _, _, *size = _SCREEN.unpack_from(body, start + _round(vendor_bytes) + 8 * formats)
+    width, height, width_mm, height_mm = size
+    return Facts(vendor, fields[1], root, width, height, width_mm, height_mm, fields[12], fields[13])
 
 
 def _refusal(error: tuple[int, int, int]) -> X11Error:

@@ -201,6 +201,10 @@ class RandR:
         """Have changes told as events."""
         self._checked(_SELECT_INPUT, struct.pack("<IH2x", self._x.facts.root, _NOTIFY_SCREEN_AND_CRTC))
 
+    def tells_change(self, event: bytes) -> bool:
+        """Whether an event is of those; the server tells of keyboards unasked."""
+        return event[0] & 0x7F in (self.first_event, self.first_event + 1)
+
     def _check_fits(self, mode: Mode, crtc: Crtc) -> None:
         reply = self._call(_GET_SIZE_RANGE, struct.pack("<I", self._x.facts.root))
         _, _, most_wide, most_high = struct.unpack_from("<HHHH", reply, 8)

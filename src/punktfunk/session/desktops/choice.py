@@ -129,8 +129,9 @@ def _x11_choice(runtime: RuntimeDir, environment: Mapping[str, str], display: st
     place = find_place(display, runtime.owner, environment)
     # A host may be started before anybody logs in: what is in the way now is only told.
     obstacle = examine(place)
-    with contextlib.suppress(SourceError):
-        recover(place)
+    if not obstacle:
+        with contextlib.suppress(SourceError):
+            recover(place)
     shared = shared_x11(place)
     return DesktopChoice(
         "x11",

@@ -12,9 +12,11 @@ import contextlib
 import functools
 import logging
 import os
-from collections.abc import Mapping
+import struct
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -34,6 +36,8 @@ from punktfunk.session.runtime_dirs import RuntimeDir
 _NEEDED = ("RANDR", "XTEST", "XKEYBOARD", "MIT-SHM")
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,8 @@ def examine(place: X11Place) -> str:
                 return f"{place.display} is Xwayland, a guest of a Wayland desktop, and shows nothing of it"
     except SourceError as error:
         return str(error)
+    except struct.error:
+        return f"what answers for {place.display} is no X server"
     return ""
 
 
@@ -119,26 +125,27 @@ class SharedX11:
 
     async def join(self, session_id: str) -> X11Display:
         """A session begins. Raises DesktopError."""
-        async with self._lock:
-            try:
-                return await asyncio.to_thread(self._join, session_id)
-            except SourceError as error:
-                raise DesktopError(str(error)) from error
+        return await self._ask(lambda: self._join(session_id))
 
     async def set_mode(self, session_id: str, mode: Mode) -> Mode:
         """The mode that the desktop really has then. Raises DesktopError."""
-        async with self._lock:
-            try:
-                return await asyncio.to_thread(self._set_mode, session_id, mode)
-            except SourceError as error:
-                raise DesktopError(str(error)) from error
+        return await self._ask(lambda: self._set_mode(session_id, mode))
 
     async def leave(self, session_id: str) -> None:
         """A session is over; safe to repeat, and when the server has gone."""
+        if session_id in self._sessions:
+            with contextlib.suppress(DesktopError):
+                await self._ask(lambda: self._leave(session_id))
+
+    async def _ask(self, work: Callable[[], T]) -> T:
+        """One at a time, beside the event loop."""
         async with self._lock:
-            if session_id in self._sessions:
-                with contextlib.suppress(SourceError):
-                    await asyncio.to_thread(self._leave, session_id)
+            try:
+                return await asyncio.to_thread(work)
+            except SourceError as error:
+                raise DesktopError(str(error)) from error
+            except struct.error as error:
+                raise DesktopError(f"what answers for {self.place.display} is no X server") from error
 
     def _join(self, session_id: str) -> X11Display:
         recover(self.place)
@@ -164,6 +171,8 @@ class SharedX11:
             return Mode(region.width, region.height, mode.refresh_mhz)
 
     def _leave(self, session_id: str) -> None:
+        if session_id not in self._sessions:
+            return
         self._sessions.remove(session_id)
         with self.place.open() as x:
             noted = read_loan(x)
