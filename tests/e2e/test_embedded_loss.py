@@ -47,7 +47,10 @@ async def test_losses_are_mended_without_a_keyframe(host: HostProcess, impairmen
         statistics = stream.statistics()
         stream.impair(None)
         assert statistics.shards_recovered > 0 or impairment.burst > 10
-        assert statistics.rfi_requests > 0
+        # Parity leaves of scattered losses one frame of thousands; bursts are beyond it.
+        assert (
+            statistics.rfi_requests > 0 if impairment.burst > 1 else statistics.frames_lost <= statistics.rfi_requests
+        )
         assert statistics.idr_requests == 0
         assert statistics.idrs_wire == 1
         assert statistics.longest_stall_s < MAX_STALL_S

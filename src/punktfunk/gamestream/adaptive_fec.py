@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
+
+from punktfunk.wire.odds import recovery_packets
 
 MAX_PERCENTAGE = 100
 WINDOW_S = 1.0
 FALL_PER_WINDOW = 4
 """Points by which parity shrinks per window without need: a bad moment is rarely the last one."""
-DEVIATIONS = 3.0
-"""Parity covers the mean loss of a frame and so many standard deviations."""
 MIN_PACKETS = 40
 """Below this a window says nothing about the network."""
 
@@ -49,7 +48,8 @@ class AdaptiveFec:
         wanted = self.base
         self.loss_ppm = min(1_000_000, 1_000_000 * self._lost // sent) if sent else 0
         if sent >= MIN_PACKETS:
-            wanted = self._needed(self._lost / sent, sent / max(1.0, elapsed_s * self.frames_per_second))
+            per_frame = sent / max(1.0, elapsed_s * self.frames_per_second)
+            wanted = self._needed(self._lost / sent, max(1, round(per_frame * 100 / (100 + self.percentage))))
         before = self.percentage
         self.percentage = max(wanted, before - FALL_PER_WINDOW, self.base)
         self._begin(now, packets_sent)
@@ -59,10 +59,10 @@ class AdaptiveFec:
         """The encoder's share of a rate agreed with ``base`` parity: what parity gains, the picture gives up."""
         return agreed_kbps * (100 + self.base) // (100 + self.percentage)
 
-    def _needed(self, loss: float, packets_per_frame: float) -> int:
-        loss = min(loss, 0.5)
-        share = min(0.5, loss + DEVIATIONS * math.sqrt(loss * (1 - loss) / max(1.0, packets_per_frame)))
-        return min(MAX_PERCENTAGE, math.ceil(100 * share / (1 - share))) if loss else self.base
+    def _needed(self, loss: float, data_packets: int) -> int:
+        """What a frame of so many packets needs; the normal distribution would be too little for small ones."""
+        most = data_packets * MAX_PERCENTAGE // 100
+        return 100 * recovery_packets(data_packets, min(loss, 0.5), most) // data_packets if loss else self.base
 
     def _begin(self, now: float, packets_sent: int) -> None:
         self._window_start, self._sent_before, self._lost = now, packets_sent, 0

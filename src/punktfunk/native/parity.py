@@ -1,23 +1,17 @@
-"""Recovery shards that a block needs at a given loss, from the odds and not from the average."""
+"""Recovery shards that a block needs at the loss that a client tells of."""
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 
+from punktfunk.wire.odds import recovery_packets
 from punktfunk.wire.punktfunk1.video import MAX_FEC_PERCENT, recovery_shards
-
-LOST_BLOCKS = 0.0005
-"""The share of blocks that may stay beyond repair: of 60 frames a second, one in half a minute."""
 
 MAX_PERCENT = 40
 """What 10 % of loss takes in frames of a dozen packets. More on top of the video keeps a narrow path full."""
 SMALL_BLOCK_SHARDS = 4
 """So many recovery shards a small block may have beyond ``MAX_PERCENT``: it is far below what the bitrate allows."""
 
-_QUANTILE = 3.29
-"""Standard deviations that ``LOST_BLOCKS`` lies above the mean."""
-_EXACT_SHARDS = 400
 _STEP_PPM = 2_500
 _MAX_LOSS_PPM = 130_000
 """More is a queue that overflows, which parity only makes worse: the client has to lower the bitrate."""
@@ -43,14 +37,4 @@ def _steps(loss_ppm: int) -> int:
 def _needed(k: int, steps: int) -> int:
     loss = steps * _STEP_PPM / 1_000_000
     most = max(recovery_shards(k, MAX_PERCENT), min(recovery_shards(k, MAX_FEC_PERCENT), SMALL_BLOCK_SHARDS))
-    if k > _EXACT_SHARDS:
-        mean, deviation = k * loss / (1 - loss), math.sqrt(k * loss) / (1 - loss)
-        return min(most, math.ceil(mean + _QUANTILE * deviation))
-    # Packets that are lost before the k-th one arrives: a negative binomial distribution.
-    odds = covered = (1 - loss) ** k
-    count = 0
-    while covered < 1 - LOST_BLOCKS and count < most:
-        count += 1
-        odds *= (k + count - 1) / count * loss
-        covered += odds
-    return count
+    return recovery_packets(k, loss, most)

@@ -1,5 +1,7 @@
 import itertools
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,3 +54,20 @@ def test_few_packets_say_nothing_and_a_replaced_worker_starts_the_count_again() 
 @given(st.lists(st.floats(0, 1), max_size=30), st.integers(0, 60))
 def test_always_between_base_and_maximum(losses: list[float], base: int) -> None:
     assert all(base <= p <= MAX_PERCENTAGE for p in run(AdaptiveFec(base, 60), losses))
+
+
+@pytest.mark.parametrize("data", [5, 8, 15, 44])
+@pytest.mark.parametrize("loss", [0.02, 0.05, 0.1])
+def test_frames_of_any_size_are_repaired_at_a_steady_loss(data: int, loss: float) -> None:
+    fec = AdaptiveFec(20, 60)
+    rng = np.random.default_rng(1)
+    fec.update(0.0, 0)
+    sent, beyond = 0, 0
+    for second in range(1, 301):
+        parity = (data * fec.percentage + 99) // 100
+        missing = rng.binomial(data + parity, loss, 60)
+        beyond += int((missing > parity).sum())
+        fec.lost(int(missing.sum()))
+        sent += 60 * (data + parity)
+        fec.update(float(second), sent)
+    assert beyond <= 0.0007 * 300 * 60
