@@ -41,6 +41,8 @@ FAKE_REQUESTS = (
     ("touch_frame", ""),
     ("motion_absolute", "ff"),
     ("key", "uu"),
+    ("end", ""),
+    ("keysym", "uu"),
 )
 SCREENCAST_REQUESTS = {0: ("output", "nou"), 2: ("destroy", ""), 3: ("virtual_output", "nsiifu")}
 

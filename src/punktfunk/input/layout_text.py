@@ -77,9 +77,14 @@ class DesktopKeys(Protocol):
         """The keymap as XKB's text; "" while it is not known."""
         ...
 
+    def character(self, character: str) -> bool:
+        """Type a character that the layout need not have; False where the desktop cannot do that."""
+        ...
+
 
 class LayoutTyping:
-    """Types on such a keyboard. What its layout does not have is left out, which is logged once, without the text."""
+    """Types on such a keyboard, with its keys where the desktop types nothing by itself. What the layout does not have
+    is then left out, which is logged once, without the text."""
 
     def __init__(self, keys: DesktopKeys) -> None:
         self._keys = keys
@@ -96,6 +101,8 @@ class LayoutTyping:
         layout = self._current()
         missing = 0
         for character in text:
+            if self._keys.character(character):
+                continue
             chords = layout.chords(character) if layout is not None else ()
             missing += not chords
             for chord in chords:

@@ -36,6 +36,7 @@ class Desktop:
         self.typist = Typist(KeyboardLayout.parse(layout))
         self.read = ""
         self.down: list[int] = []
+        self.types_all = False
 
     def key(self, code: int, pressed: bool) -> None:
         (self.down.append if pressed else self.down.remove)(code)
@@ -43,6 +44,10 @@ class Desktop:
 
     def keymap(self) -> str:
         return self.keymap_text
+
+    def character(self, character: str) -> bool:
+        self.read += character if self.types_all else ""
+        return self.types_all
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -85,3 +90,11 @@ def test_without_a_keymap_nothing_is_typed(keymap: str) -> None:
     desktop.keymap_text = keymap
     LayoutTyping(desktop).text("abc")
     assert desktop.read == ""
+
+
+def test_a_desktop_that_types_characters_itself_gets_them_all(caplog: pytest.LogCaptureFixture) -> None:
+    desktop = Desktop("us")
+    desktop.types_all = True
+    LayoutTyping(desktop).text("aß日😀")
+    assert desktop.read == "aß日😀"
+    assert not caplog.records

@@ -151,6 +151,15 @@ def test_text_and_letters_by_meaning_follow_the_desktops_own_layout(desk: Desk) 
     ], "and Num Lock, which is the person's own, is left alone"
 
 
+def test_newer_versions_type_what_the_layout_does_not_have(desk: Desk) -> None:
+    server, seat = desk.open(Manners(offers=GLOBALS | {FAKE_INPUT: 6}))
+    SeatInjector(seat).inject(TextTyped("é漢\n"))
+    server.wait_for("keysym", 0xFF0D, 0)
+    assert server.of("key", "keysym") == [
+        ("keysym", symbol, state) for symbol in (0xE9, 0x01006F22, 0xFF0D) for state in (1, 0)
+    ]
+
+
 def test_a_keyboard_that_comes_with_the_fake_one_is_found(desk: Desk) -> None:
     _, seat = desk.open(Manners(layout="fr", late_keyboard=True))
     assert seat.keymap().encode() + b"\0" == keymap_text("fr")
@@ -210,7 +219,9 @@ def test_a_killed_server_makes_the_seat_deaf_and_says_so_once(desk: Desk, caplog
 
 
 def test_a_server_that_stalls_blocks_nobody_and_memory_is_bounded(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
-    _, seat = desk.open(Manners(stall_after=2))
+    server, seat = desk.open(Manners(stall_after=2))
+    seat.key(31, True)
+    server.wait_for("key", 31, 1)
     began = time.monotonic()
     connection = seat._connection
     most = 0
@@ -225,7 +236,9 @@ def test_a_server_that_stalls_blocks_nobody_and_memory_is_bounded(desk: Desk, ca
 
 
 def test_motion_is_dropped_while_a_server_stalls_and_keys_are_kept(desk: Desk) -> None:
-    _, seat = desk.open(Manners(stall_after=2))
+    server, seat = desk.open(Manners(stall_after=2))
+    seat.key(31, True)
+    server.wait_for("key", 31, 1)
     connection = seat._connection
     while not connection.stalled:
         seat.move_by(1, 1)

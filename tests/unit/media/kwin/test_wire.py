@@ -104,7 +104,7 @@ def test_requests_of_a_client() -> None:
     fake.key(30, True)
     fake.move_to(10.5, 20)
     assert bytes(client.outgoing) == (
-        message(2, 0, uint(4), string("org_kde_kwin_fake_input"), uint(4), uint(3))
+        message(2, 0, uint(4), string("org_kde_kwin_fake_input"), uint(5), uint(3))
         + message(3, 0, string("me"), string("typing"))
         + message(3, 10, uint(30), uint(1))
         + message(3, 9, fixed(10.5), fixed(20))

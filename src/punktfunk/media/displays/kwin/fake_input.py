@@ -1,4 +1,4 @@
-"""KWin's fake input (org_kde_kwin_fake_input, versions 3 to 5): what is sent is what a device would have done.
+"""KWin's fake input (org_kde_kwin_fake_input, versions 4 to 6): what is sent is what a device would have done.
 
 Positions are logical pixels of the whole desktop. KWin hears nobody before `authenticate`, and shows no dialog.
 """
@@ -9,16 +9,15 @@ from punktfunk.media.displays.kwin.client import WaylandClient
 from punktfunk.media.displays.kwin.wire import WaylandError, fixed, string, uint
 
 INTERFACE = "org_kde_kwin_fake_input"
-NEWEST_VERSION = 4
-"""Version 5 only adds a request that ends the object, which the end of the connection does as well."""
-KEYS_SINCE = 4
+NEWEST_VERSION = 6
+KEYS_SINCE, KEYSYMS_SINCE = 4, 6
 VERTICAL, HORIZONTAL = 0, 1
 UNITS_PER_NOTCH = 10.0
 """KWin passes the value on as it is, without steps; 10 are a notch to toolkits and Xwayland."""
 
 _AUTHENTICATE, _MOTION, _BUTTON, _AXIS = 0, 1, 2, 3
 _TOUCH_DOWN, _TOUCH_MOTION, _TOUCH_UP, _TOUCH_CANCEL, _TOUCH_FRAME = 4, 5, 6, 7, 8
-_MOTION_ABSOLUTE, _KEY = 9, 10
+_MOTION_ABSOLUTE, _KEY, _KEYSYM = 9, 10, 12
 
 
 class FakeInput:
@@ -54,6 +53,10 @@ class FakeInput:
     def key(self, code: int, pressed: bool) -> None:
         """A key by its evdev code."""
         self._send(_KEY, uint(code), uint(pressed))
+
+    def keysym(self, symbol: int, pressed: bool) -> None:
+        """What a key means (X11's keysym), whatever the layout has; with version `KEYSYMS_SINCE`."""
+        self._send(_KEYSYM, uint(symbol), uint(pressed))
 
     def touch_down(self, finger: int, x: float, y: float) -> None:
         """A finger lands."""

@@ -6,11 +6,12 @@ import logging
 from collections.abc import Callable
 
 from punktfunk.media.displays.kwin.connection import WaylandConnection
-from punktfunk.media.displays.kwin.fake_input import HORIZONTAL, VERTICAL, FakeInput
+from punktfunk.media.displays.kwin.fake_input import HORIZONTAL, KEYSYMS_SINCE, VERTICAL, FakeInput
 from punktfunk.media.displays.kwin.held import TOUCH, HeldMemory
 from punktfunk.media.displays.kwin.keymap import SeatKeymap
 from punktfunk.media.displays.kwin.outputs import Output, Outputs
 from punktfunk.media.displays.kwin.wire import WaylandError
+from punktfunk.media.displays.overlay_keymap import keysym
 
 APPLICATION = "punktfunk-host"
 REASON = "Keyboard, mouse and touch of the people that you stream to"
@@ -97,6 +98,16 @@ class KwinSeat:
         """Press or release the key of an evdev code."""
         self._note(code, pressed)
         self._do(lambda: self._input.key(code, pressed))
+
+    def character(self, character: str) -> bool:
+        """Type a character that the layout need not have; False where KWin cannot do that."""
+        if self.version < KEYSYMS_SINCE:
+            return False
+        symbol = keysym(character)
+        if symbol is not None:
+            for pressed in (True, False):
+                self._do(lambda pressed=pressed: self._input.keysym(symbol, pressed))  # type: ignore[misc]
+        return True
 
     def move_to(self, x: float, y: float) -> None:
         """Place the pointer, in pixels of the picture."""
