@@ -16,8 +16,11 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.e2e.desktop_tools import DESKTOP_USER, file_appears, read
+from tests.conformance.moonlight.options import StreamOptions
+from tests.e2e.desktop_tools import DESKTOP_USER, desktop, file_appears, read
+from tests.e2e.desktop_tools import press as press_moonlight
 from tests.e2e.host_process import HostProcess, running_host
+from tests.e2e.moonlight_tools import paired_client
 from tests.e2e.native_tools import event, eventually, paired_identity, session, workers
 from tests.e2e.sway_tools import MONITORS, OURS, PersonsSway, needs_user_sway
 
@@ -333,6 +336,37 @@ async def test_the_clipboard_is_the_desktops(sway: PersonsSway, host: HostProces
         deadline = time.monotonic() + PATIENCE_S
         while await pasted() != "from the client ✓":
             assert time.monotonic() < deadline, await pasted()
+
+
+@pytest.mark.usefixtures("as_before")
+async def test_keys_have_the_keymap_that_the_desktop_has(sway: PersonsSway, host: HostProcess) -> None:
+    # Another host's client is a keyboard of the desktop's, as a real one would be.
+    with host_of(sway, 'output = "HEADLESS-2"\nkeyboard_layout = "fr(oss)"') as other:
+        french, identity = await paired_identity(other, "French"), await paired_identity(host, "Plain")
+        async with session(other, french, SMALL) as typist, watching(typist) as mirror:
+            await until(lambda: mirror, "a picture of the monitor")
+            press(typist, SHIFT)
+            async with session(host, identity, OPTIONS) as live, watching(live) as picture:
+                await until(lambda: picture, "a picture")
+                keys = await terminal(sway, host, "keymap")
+                press(live, ord("Q"))
+                press(live, ord("2"))
+                live.input.text("ß漢")
+                await typed(keys, "aéß漢")
+                close(sway, "keymap")
+
+
+@pytest.mark.usefixtures("as_before")
+async def test_a_moonlight_client_sees_and_types(sway: PersonsSway, host: HostProcess) -> None:
+    options = StreamOptions(width=1280, height=720, fps=30)
+    async with paired_client(host) as client, desktop(client, options) as (stream, screen):
+        await screen.until(lambda picture: has_color(picture, OURS), PATIENCE_S)
+        (output,) = ours(sway)
+        assert sway.focused_output() == output
+        keys = await terminal(sway, host, "moonlight")
+        press_moonlight(stream, ord("A"))
+        await typed(keys, "a")
+        close(sway, "moonlight")
 
 
 @pytest.mark.usefixtures("as_before")
