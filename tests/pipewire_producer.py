@@ -1,4 +1,5 @@
-"""A PipeWire node with a moving picture, as a compositor's screen cast has one: BGRx of one size, in shared memory.
+"""A PipeWire node with a moving picture, as a compositor's screen cast has one: BGRx in shared memory, of one size or
+of the size that its consumer asks for.
 
 Through libpipewire's C interface (its documentation, "Streams" and "SPA POD"). The picture is `PICTURE_COLOR` with the
 stamp of frame number and clock in the left top corner and a bar that moves.
@@ -12,6 +13,7 @@ import os
 import struct
 import threading
 import time
+from collections.abc import Callable
 from ctypes import CFUNCTYPE, POINTER, Structure, c_char_p, c_int, c_int32, c_int64, c_uint32, c_uint64, c_void_p
 
 import numpy as np
@@ -23,6 +25,7 @@ from punktfunk.media.stamp import stamp_pixels
 PICTURE_COLOR = (40, 90, 200)
 """Red, green and blue."""
 RATE_HZ = 60
+MAX_RATE_HZ = 1000
 _NODE_TIMEOUT_S = 5.0
 
 _OUTPUT, _ANY = 1, 0xFFFFFFFF
@@ -34,6 +37,7 @@ _VIDEO, _RAW, _BGRX = 2, 1, 8
 _MEMFD, _READABLE, _WRITABLE = 2, 1, 2
 _ID, _INT, _RECTANGLE, _FRACTION, _OBJECT, _CHOICE = 3, 4, 10, 11, 15, 19
 _RANGE, _FLAGS = 1, 4
+_SIZE, _MAX_RATE = 0x20003, 0x20005
 
 
 class _Chunk(Structure):
@@ -136,13 +140,23 @@ def _library() -> ctypes.CDLL:
 
 
 class Producer:
-    """One node, on threads of its own; PIPEWIRE_REMOTE and XDG_RUNTIME_DIR say where. ``node`` is its id."""
+    """One node, on threads of its own; PIPEWIRE_REMOTE and XDG_RUNTIME_DIR say where. ``node`` is its id.
 
-    def __init__(self, width: int, height: int) -> None:
+    A ``negotiable`` one has any size and rate, as mutter's virtual monitors do, with these and 60 Hz as its own wish;
+    ``negotiated`` is told what was agreed on: width, height and the rate in Hz.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        height: int,
+        *,
+        negotiable: bool = False,
+        negotiated: Callable[[int, int, float], None] = lambda *_: None,
+    ) -> None:
         self._pw = _library()
-        self._size = width, height
-        self._background = np.zeros((height, width, 4), np.uint8)
-        self._background[:, :, :3] = PICTURE_COLOR[::-1]
+        self._negotiated = negotiated
+        self._resize(width, height)
         self._frame = 0
         self._streaming = threading.Event()
         self._over = threading.Event()
@@ -170,11 +184,15 @@ class Producer:
             (1, _pod(_ID, _uint(_VIDEO))),
             (2, _pod(_ID, _uint(_RAW))),
             (0x20001, _pod(_ID, _uint(_BGRX))),
-            (0x20003, _pod(_RECTANGLE, struct.pack("=II", width, height))),
+            (_SIZE, _sizes(width, height) if negotiable else _pod(_RECTANGLE, struct.pack("=II", width, height))),
             (0x20004, _pod(_FRACTION, struct.pack("=II", 0, 1))),
             (
-                0x20005,
-                _choice(_RANGE, _FRACTION, *(struct.pack("=II", hz, 1) for hz in (RATE_HZ, 1, RATE_HZ))),
+                _MAX_RATE,
+                _choice(
+                    _RANGE,
+                    _FRACTION,
+                    *(struct.pack("=II", hz, 1) for hz in (RATE_HZ, 1, MAX_RATE_HZ if negotiable else RATE_HZ)),
+                ),
             ),
         )
         result = pw.pw_stream_connect(self._stream, _OUTPUT, _ANY, _DRIVER | _ALLOC_BUFFERS, _params(formats), 1)
@@ -191,6 +209,11 @@ class Producer:
         self._pw.pw_thread_loop_stop(self._loop)
         self._pw.pw_stream_destroy(self._stream)
         self._pw.pw_thread_loop_destroy(self._loop)
+
+    def _resize(self, width: int, height: int) -> None:
+        self._size = width, height
+        self._background = np.zeros((height, width, 4), np.uint8)
+        self._background[:, :, :3] = PICTURE_COLOR[::-1]
 
     def _await_node(self) -> int:
         deadline = time.monotonic() + _NODE_TIMEOUT_S
@@ -220,7 +243,11 @@ class Producer:
     def _param_changed(self, _data: object, number: int, param: int | None) -> None:
         if number != _FORMAT or not param:
             return
-        width, height = self._size
+        agreed = ctypes.string_at(param, 8 + ctypes.cast(param, POINTER(c_uint32))[0])
+        width, height = _values(agreed, _SIZE)
+        numerator, denominator = _values(agreed, _MAX_RATE)
+        self._resize(width, height)
+        self._negotiated(width, height, numerator / denominator)
         buffers = _object(
             _OBJECT_BUFFERS,
             _BUFFERS,
@@ -277,6 +304,19 @@ class Producer:
         picture[height - 32 :, left : left + 32, :3] = 255
         picture[:STAMP_HEIGHT, :STAMP_WIDTH, :3] = stamp_pixels(self._frame, time.monotonic_ns())[:, :, None]
         self._frame += 1
+
+
+def _sizes(width: int, height: int) -> bytes:
+    sizes = ((width, height), (1, 1), (16384, 16384))
+    return _choice(_RANGE, _RECTANGLE, *(struct.pack("=II", *size) for size in sizes))
+
+
+def _values(pod: bytes, key: int) -> tuple[int, int]:
+    """The two numbers of a property of an agreed format: a plain value, or a choice that is none any more."""
+    at = next(at for at in range(16, len(pod), 8) if struct.unpack_from("=I", pod, at)[0] == key) + 8
+    kind = struct.unpack_from("=I", pod, at + 4)[0]
+    first, second = struct.unpack_from("=II", pod, at + (24 if kind == _CHOICE else 8))
+    return int(first), int(second)
 
 
 def _params(*pods: bytes) -> ctypes.Array[c_void_p]:

@@ -1,14 +1,19 @@
 """What mutter offers on the session bus, without a desktop behind it: for machines on which no mutter is.
 
 It answers as mutter 43 and 48 were seen to, keeps what it was told, and takes sessions away whose client has gone.
+``python -m tests.stand_in_mutter FOLDER`` also has real PipeWire nodes, and writes what happens, a JSON array a line;
+the bus is in the folder.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import subprocess
+import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -49,13 +54,27 @@ class Bus:
         return DBusConnection(prep_socket(self.path, enable_fds=True), enable_fds=True)
 
 
+class Nothing:
+    """What is shown by a node that is a mere number."""
+
+    def close(self) -> None: ...
+
+
+Show = Callable[[str], tuple[int, Any]]
+"""Makes what a client's monitor shows: the node's id, and what is closed when it goes."""
+
+
 class StandIn:
     """Serves until closed. ``told`` are the calls as (method, arguments), ``monitors`` the virtual ones that are there,
     by the name of whoever made them."""
 
-    def __init__(self, bus: Bus, *, eis: bool = True, refuses: str = "") -> None:
+    def __init__(
+        self, bus: Bus, *, eis: bool = True, refuses: str = "", show: Show = lambda _sender: (NODE, Nothing())
+    ) -> None:
         self.told: list[tuple[str, tuple[Any, ...]]] = []
         self.monitors: dict[str, str] = {}
+        self._show: Show = show or (lambda _sender: (NODE, Nothing()))
+        self._shown: dict[str, Any] = {}
         self._eis, self._refuses = eis, refuses
         self._connection = bus.connect()
         for name in (SCREEN_CAST, REMOTE_DESKTOP, DISPLAY_CONFIG):
@@ -75,6 +94,10 @@ class StandIn:
         self._connection.close()
         self.eis.close()
         self._handed_out.close()
+
+    def join(self) -> None:
+        """Until the bus is gone."""
+        self._thread.join()
 
     def wait(self, condition: Any, limit_s: float = 10.0) -> None:
         with self._changed:
@@ -97,7 +120,7 @@ class StandIn:
         fields = message.header.fields
         if message.header.message_type is MessageType.signal:
             if fields.get(HeaderFields.member) == "NameOwnerChanged" and not message.body[2]:
-                self.monitors.pop(message.body[0], None)
+                self._take_away(message.body[0])
             return
         if message.header.message_type is not MessageType.method_call:
             return
@@ -110,7 +133,13 @@ class StandIn:
         self._connection.send(answer)
         if method == "Start" and sender in self.monitors:
             where = DBusAddress(self.monitors[sender], interface=f"{SCREEN_CAST}.Stream")
-            self._connection.send(new_signal(where, "PipeWireStreamAdded", "u", (NODE,)))
+            node, self._shown[sender] = self._show(sender)
+            self._connection.send(new_signal(where, "PipeWireStreamAdded", "u", (node,)))
+
+    def _take_away(self, sender: str) -> None:
+        self.monitors.pop(sender, None)
+        if shown := self._shown.pop(sender, None):
+            shown.close()
 
     def _answer(self, method: str, call: Message, sender: str) -> Message:
         number = len(self.told)
@@ -131,10 +160,51 @@ class StandIn:
                 types = "ua((ssss)a(siiddada{sv})a{sv})a(iiduba(ssss)a{sv})a{sv}"
                 return new_method_return(call, types, (1, [], [], {}))
             case "Stop":
-                self.monitors.pop(sender, None)
+                self._take_away(sender)
                 return new_method_return(call)
             case "Start":
                 return new_method_return(call)
             case _ if method.startswith("Notify"):
                 return new_method_return(call)
         return new_error(call, "org.freedesktop.DBus.Error.UnknownMethod", "s", (f"no {method}",))
+
+
+def main() -> None:
+    from tests.pipewire_producer import Producer
+
+    lock = threading.Lock()
+
+    def say(*what: object) -> None:
+        with lock:
+            print(json.dumps(what), flush=True)
+
+    class Monitor:
+        """One that has the size that is asked for."""
+
+        def __init__(self, sender: str) -> None:
+            self._sender = sender
+            self.producer = Producer(1280, 720, negotiable=True, negotiated=lambda *mode: say("mode", sender, *mode))
+
+        def close(self) -> None:
+            self.producer.close()
+            say("gone", self._sender)
+
+    def show(sender: str) -> tuple[int, Monitor]:
+        monitor = Monitor(sender)
+        say("monitor", sender)
+        return monitor.producer.node, monitor
+
+    class Saying(StandIn):
+        def _take(self, message: Message) -> None:
+            before = len(self.told)
+            super()._take(message)
+            for method, arguments in self.told[before:]:
+                say(method, *arguments)
+
+    mutter = Saying(Bus(Path(sys.argv[1])), eis=False, show=show)
+    say("started")
+    mutter.join()
+
+
+if __name__ == "__main__":
+    main()

@@ -8,7 +8,7 @@ import pytest
 from punktfunk.input.events import KeyChanged, Scrolled, TextTyped
 from punktfunk.input.injector import open_injector
 from punktfunk.media.displays.pixelflux_seat import PixelfluxSeat
-from punktfunk.media.displays.portal_seat import PortalSeat
+from punktfunk.media.displays.portal_seat import SETTLE_S, PortalSeat
 from punktfunk.media.portal.back import BackError
 
 NUM_LOCK = 69
@@ -19,6 +19,8 @@ class Capture:
 
     def __init__(self) -> None:
         self.done: list[tuple[Any, ...]] = []
+
+    def set_keymap_overlay(self, overlay: Any) -> None: ...
 
     def __getattr__(self, name: str) -> Any:
         if not name.startswith("inject_"):
@@ -52,8 +54,18 @@ def typist() -> Typist:
 
 
 @pytest.fixture
-def injector(capture: Capture, typist: Typist) -> Any:
-    return open_injector(SimpleNamespace(seat=PortalSeat(PixelfluxSeat(capture), typist)))
+def slept() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def seat(capture: Capture, typist: Typist, slept: list[float]) -> PortalSeat:
+    return PortalSeat(PixelfluxSeat(capture), typist, clock=lambda: 7.0 + sum(slept), sleep=slept.append)
+
+
+@pytest.fixture
+def injector(seat: PortalSeat) -> Any:
+    return open_injector(SimpleNamespace(seat=seat))
 
 
 def test_locks_of_a_shared_desktop_are_left_alone(injector: Any, capture: Capture) -> None:
@@ -67,6 +79,27 @@ def test_text_is_typed_by_the_desktop(injector: Any, capture: Capture, typist: T
     injector.inject(TextTyped("Grüße\x00!"))
     assert typist.typed == "Grüße!"
     assert capture.done == []
+
+
+def test_text_waits_for_the_key_before_it(injector: Any, slept: list[float]) -> None:
+    injector.inject(TextTyped("a"))
+    assert slept == []
+    injector.inject(KeyChanged(30, True))
+    injector.inject(TextTyped("b"))
+    assert slept == [pytest.approx(SETTLE_S)]
+    injector.inject(TextTyped("c"))
+    assert len(slept) == 1
+
+
+def test_where_keys_go_by_calls_text_goes_with_them(
+    injector: Any, seat: PortalSeat, capture: Capture, typist: Typist
+) -> None:
+    seat.emulated = False
+    injector.inject(TextTyped("ab"))
+    assert typist.typed == ""
+    ((kind, (first, second, third, fourth)),) = [done for done in capture.done if done[0] == "keys"]
+    assert kind == "keys"
+    assert [state for _, state in (first, second, third, fourth)] == [1, 0, 1, 0]
 
 
 def test_a_desktop_that_types_no_more_is_no_end(injector: Any, capture: Capture, typist: Typist) -> None:

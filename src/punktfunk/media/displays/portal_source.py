@@ -63,6 +63,7 @@ class PortalSource:
             raise SourceError(f"the desktop's capture cannot be prepared: {error}") from error
         server.start()
         info = self._with_reason(lambda: self._inner.start(plan, on_frame))
+        self._seat.emulated = front.emulated
         # Windows open where the pointer is.
         self.seat.move_to(info.mode.width / 2, info.mode.height / 2)
         return info

@@ -41,12 +41,14 @@ Variants = dict[str, tuple[str, Any]]
 
 
 class PortalFront:
-    """One portal with one screen behind it. ``problem`` says what the desktop refused last, "" when nothing was."""
+    """One portal with one screen behind it. ``problem`` says what the desktop refused last, "" when nothing was.
+    ``emulated`` is whether the input goes by a connection of its own."""
 
     def __init__(self, back: PortalBack, mode: Mode) -> None:
         self._back = back
         self.mode = mode
         self.problem = ""
+        self.emulated = False
         self._session = ""
         self._cursor = Cursor.EMBEDDED
         self._calls: dict[str, Callable[[Message], list[Message]]] = {
@@ -123,6 +125,7 @@ class PortalFront:
 
     def _connect_eis(self, call: Message) -> list[Message]:
         fd = self._back.connect_eis()
+        self.emulated = fd is not None
         if fd is None:
             return [new_error(call, UNKNOWN_METHOD, "s", ("this desktop takes its input by calls",))]
         return [new_method_return(call, "h", (fd,))]
