@@ -6,11 +6,15 @@ import asyncio
 import contextlib
 import os
 import signal
+import ssl
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
+import av
+import httpx
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -188,6 +192,32 @@ async def test_a_mode_change_is_seen_in_the_picture(server: X11Server, host: Hos
     finally:
         window.close()
     await unchanged(server, before)
+
+
+async def test_the_console_shows_a_small_picture(server: X11Server, host: HostProcess) -> None:
+    window = X11Window(server, 0, 0, WIDTH // 4, HEIGHT, RED)
+    try:
+        async with streaming(host):
+            png = await asyncio.to_thread(console_picture, host)
+        decoder = cast(av.VideoCodecContext, av.CodecContext.create("png", "r"))
+        pixels = decoder.decode(av.Packet(png))[0].to_ndarray(format="rgb24")
+        assert pixels.shape == (240, 426, 3)
+        assert tuple(pixels[100, 100]) == (0xE0, 0x10, 0x10)
+        assert tuple(pixels[100, 400]) == (0, 0, 0)
+    finally:
+        window.close()
+
+
+def console_picture(host: HostProcess) -> bytes:
+    """Of the one session, as the console gets it."""
+    token = (host.folder / "config/mgmt-token").read_text().strip().removeprefix("PUNKTFUNK_MGMT_TOKEN=")
+    context = ssl.create_default_context(cafile=str(host.folder / "config/native-cert.pem"))
+    context.check_hostname = False
+    (live,) = host.json("sessions", "list")["sessions"]
+    url = f"https://127.0.0.1:{host.mgmt_port}/api/v1/sessions/{live['session']}/picture"
+    answer = httpx.get(url, headers={"Authorization": f"Bearer {token}"}, verify=context)
+    assert answer.status_code == 200, answer.text
+    return answer.content
 
 
 async def test_a_mode_that_the_server_cannot_show_is_told_to_the_client(server: X11Server, host: HostProcess) -> None:

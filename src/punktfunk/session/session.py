@@ -15,7 +15,7 @@ from punktfunk.media.plan import Mode, VideoPlan
 from punktfunk.media.video_source import HostCompositor, PortalScreen
 from punktfunk.session.clipboard import DesktopClipboard
 from punktfunk.session.context import bind_session
-from punktfunk.session.desktops.base import Desktop, DesktopError, RunningApp
+from punktfunk.session.desktops.base import Desktop, DesktopError, RunningApp, TakesPictures
 from punktfunk.session.identity import UserIdentity
 from punktfunk.session.lifecycle import EndReason, Lifecycle, RestartBudget, State
 from punktfunk.session.microphone_feed import MicrophoneFeed
@@ -118,6 +118,8 @@ class Session:
 
     async def picture(self) -> bytes | None:
         """A small PNG of what its desktop shows; None where that cannot be had."""
+        if isinstance(self._desktop, TakesPictures) and not self._desktop_dead:
+            return await self._desktop.picture(self.mode)
         environment = {} if self._desktop_dead else self._tools_environment()
         if not environment:
             return None

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import logging
+import struct
+from collections.abc import Callable, Mapping
 
 from punktfunk.media.plan import Mode
+from punktfunk.media.video_source import SourceError
+from punktfunk.media.x11.connection import X11Connection
+from punktfunk.media.x11.picture import small_picture
 from punktfunk.session.command_output import kill, read_all
 from punktfunk.session.identity import UserIdentity
 
@@ -14,6 +19,8 @@ KEPT_S = 2.0
 """However many look, a desktop is not copied more often."""
 TIMEOUT_S = 5.0
 MAX_BYTES = 1 << 20
+
+log = logging.getLogger(__name__)
 
 
 class Snapshots:
@@ -33,11 +40,11 @@ class Snapshots:
         loop = asyncio.get_running_loop()
         async with self._one_at_a_time:
             if loop.time() - self._taken_at >= KEPT_S:
-                self._picture = await self._grim(min(1.0, WIDTH / mode.width), output)
+                self._picture = await self._copy(min(1.0, WIDTH / mode.width), output)
                 self._taken_at = loop.time()
             return self._picture
 
-    async def _grim(self, scale: float, output: str) -> bytes | None:
+    async def _copy(self, scale: float, output: str) -> bytes | None:
         user = self._user
         of_one = ("-o", output) if output else ()
         try:
@@ -64,3 +71,22 @@ class Snapshots:
         finally:
             if process.returncode is None:
                 await kill(process)
+
+
+class X11Snapshots(Snapshots):
+    """Pictures of an X server; ``open_display`` connects to it and raises SourceError."""
+
+    def __init__(self, open_display: Callable[[], X11Connection]) -> None:
+        super().__init__({}, None)
+        self._open_display = open_display
+
+    async def _copy(self, _scale: float, _output: str) -> bytes | None:
+        try:
+            return await asyncio.to_thread(self._look)
+        except (SourceError, struct.error) as error:
+            log.debug("no picture: %s", error)
+            return None
+
+    def _look(self) -> bytes:
+        with self._open_display() as x:
+            return small_picture(x, WIDTH)

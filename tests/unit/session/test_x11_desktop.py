@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from punktfunk.session.desktops.base import DesktopError
+from punktfunk.media.plan import Mode
+from punktfunk.session.desktops.base import DesktopError, TakesPictures
 from punktfunk.session.desktops.choice import choose_desktop
 from punktfunk.session.desktops.look import LookSettings
 from punktfunk.session.desktops.x11 import X11Desktop, examine, find_place, shared_x11
@@ -62,6 +63,8 @@ async def test_a_desktop_that_is_not_there_yet_is_chosen_and_then_told(tmp_path:
     assert desktop.environment["PULSE_SERVER"] == "somewhere"
     assert desktop.environment["DISPLAY"] == ":54321"
     assert "WAYLAND_DISPLAY" not in desktop.environment
+    assert isinstance(desktop, TakesPictures)
+    assert await desktop.picture(Mode(1280, 720, 60_000)) is None
     with pytest.raises(DesktopError, match="no X server answers"):
         await desktop.start(None)  # type: ignore[arg-type]
     await desktop.stop()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from punktfunk.media.plan import Mode
 from punktfunk.media.video_source import DisplayTarget, Synthetic
@@ -57,6 +57,15 @@ class Desktop(Protocol):
 
     async def stop(self) -> None:
         """End it with all of its programs. Safe to repeat."""
+        ...
+
+
+@runtime_checkable
+class TakesPictures(Protocol):
+    """A desktop that shows itself, where the usual program for it does not reach."""
+
+    async def picture(self, mode: Mode) -> bytes | None:
+        """A small PNG of it; None where that cannot be had."""
         ...
 
 

@@ -32,6 +32,7 @@ from punktfunk.session.identity import UserIdentity
 from punktfunk.session.plan import App
 from punktfunk.session.processes import host_is_alive, host_mark
 from punktfunk.session.runtime_dirs import RuntimeDir
+from punktfunk.session.snapshot import X11Snapshots
 
 _NEEDED = ("RANDR", "XTEST", "XKEYBOARD", "MIT-SHM")
 
@@ -204,6 +205,7 @@ class X11Desktop:
         self._session_environment = environment
         self._target: X11Display | None = None
         self._watch: asyncio.Task[None] | None = None
+        self._snapshots = X11Snapshots(shared.place.open)
         self._ended = asyncio.Event()
 
     @property
@@ -243,6 +245,10 @@ class X11Desktop:
     async def set_mode(self, mode: Mode) -> Mode:
         """The mode where the desktop can have it, else the one that it has. Raises DesktopError."""
         return await self._shared.set_mode(self._id, mode)
+
+    async def picture(self, mode: Mode) -> bytes | None:
+        """A small PNG of what is streamed."""
+        return await self._snapshots.take(mode)
 
     async def launch(self, app: App) -> RunningApp:
         """Run an app there. Raises DesktopError."""
