@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 pytest.importorskip("pixelflux")
 
 from punktfunk.media.displays import pixelflux_source
 from punktfunk.media.displays.pixelflux_source import PixelfluxSource, capture_settings, describe, has_graphics_card
+from punktfunk.media.displays.sway_ipc import SwayControl
+from punktfunk.media.displays.wayland_look import Compositor, Output
 from punktfunk.media.frames import Codec, EncodedFrame, FrameKind
 from punktfunk.media.plan import Mode, VideoPlan
 from punktfunk.media.video_source import HostCompositor, SourceError, SourceLost
@@ -126,6 +129,60 @@ def test_falling_back_to_an_empty_compositor_is_a_lost_source(capture: FakeCaptu
     capture.outputs = -1
     with pytest.raises(SourceLost, match="cannot be captured"):
         PixelfluxSource(listening).start(PLAN, lambda _frame: None)
+
+
+def seen(*names: str) -> Callable[[str], Compositor]:
+    outputs = tuple(Output(number, name, MODE) for number, name in enumerate(names, 38))
+    return lambda _path: Compositor(outputs, frozenset())
+
+
+def test_a_named_output_is_captured_alone_in_the_plans_mode(
+    capture: FakeCapture, listening: HostCompositor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr(pixelflux_source.wayland_look, "look", seen("DP-1", "HEADLESS-1"))
+    order: list[tuple[str, object]] = []
+    monkeypatch.setattr(SwayControl, "set_mode", lambda _self, mode, *, output: order.append((output, mode)))
+    monkeypatch.setattr(
+        capture,
+        "start_capture",
+        lambda deliver, settings: order.append(("capture", settings)) or deliver(stripe(0, -1)),
+    )
+    target = msgspec.structs.replace(listening, output="HEADLESS-1", sway_socket="/s", keymap="xkb_keymap {};")
+    source = PixelfluxSource(target)
+    source.start(PLAN, lambda _frame: None)
+    assert order[0] == ("HEADLESS-1", MODE)
+    (_, settings) = order[1]
+    filtered = Path(settings.wayland_host_display)  # type: ignore[attr-defined]
+    assert filtered.parent == tmp_path
+    assert filtered.is_socket()
+    assert ("set_keymap_string", "xkb_keymap {};") in capture.calls
+    other = Mode(800, 600, 30_000)
+    source.reconfigure(VideoPlan(other))
+    assert order[2] == ("HEADLESS-1", other)
+    source.stop()
+    assert not filtered.exists()
+
+
+def test_an_output_that_is_gone_is_a_lost_source(
+    capture: FakeCapture, listening: HostCompositor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pixelflux_source.wayland_look, "look", seen("DP-1"))
+    with pytest.raises(SourceLost, match="no output HEADLESS-1 any more"):
+        PixelfluxSource(msgspec.structs.replace(listening, output="HEADLESS-1")).start(PLAN, lambda _frame: None)
+
+
+def test_a_sway_that_does_not_answer_is_a_lost_source(
+    capture: FakeCapture, listening: HostCompositor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr(pixelflux_source.wayland_look, "look", seen("HEADLESS-1"))
+    source = PixelfluxSource(
+        msgspec.structs.replace(listening, output="HEADLESS-1", sway_socket=str(tmp_path / "none"))
+    )
+    with pytest.raises(SourceLost, match="sway does not answer"):
+        source.start(PLAN, lambda _frame: None)
+    source.stop()
 
 
 @pytest.mark.parametrize(("cores", "slices", "threading"), [(1, 1, True), (2, 1, True), (8, 1, False), (8, 4, True)])

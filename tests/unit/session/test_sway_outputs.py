@@ -150,3 +150,15 @@ def test_there_is_a_most_of_outputs(sway: FakeSway, monkeypatch: pytest.MonkeyPa
     makes.borrow(MODE)
     with pytest.raises(SwayError, match="2 outputs of ours already"):
         makes.borrow(MODE)
+
+
+def test_records_of_sways_that_are_gone_do_not_pile_up(sway: FakeSway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sway_outputs, "MAX_RECORDS", 3)
+    makes = outputs(sway)
+    used = makes.borrow(MODE)
+    os.utime(used.file, (0, 0))
+    for number in range(20):
+        (used.file.parent / f"{number:x}-1-HEADLESS-1").touch()
+    makes.tidy()
+    assert used.file.exists(), "the oldest, and in use"
+    assert len(list(used.file.parent.glob("*-*"))) == 4

@@ -21,6 +21,8 @@ from punktfunk.media.plan import Mode
 
 MAX_OUTPUTS = 32
 """Ours in one sway, waiting ones included."""
+MAX_RECORDS = 256
+"""Files of all sways there were; the oldest that nobody uses are forgotten."""
 WORKSPACE = "punktfunk"
 WAITING_MODE = Mode(64, 64, 60_000)
 _APPEARS_S = 2.0
@@ -74,6 +76,7 @@ class SwayOutputs:
         """Put away what hosts that are gone have left in use; how many outputs that were."""
         found = 0
         with self._one_at_a_time():
+            self._forget_old_records()
             for output in self._unused():
                 if self._width(output.name) == WAITING_MODE.width:
                     os.close(output.lock)
@@ -81,6 +84,14 @@ class SwayOutputs:
                     self._put_away(output)
                     found += 1
         return found
+
+    def _forget_old_records(self) -> None:
+        records = sorted(self._folder.glob("*-*"), key=lambda file: file.stat().st_mtime)
+        for file in records[: max(0, len(records) - MAX_RECORDS)]:
+            lock = _lock(file)
+            if lock is not None:
+                file.unlink(missing_ok=True)
+                os.close(lock)
 
     def _waiting(self) -> BorrowedOutput | None:
         unused = self._unused()
