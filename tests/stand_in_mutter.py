@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -73,6 +74,7 @@ class StandIn:
     ) -> None:
         self.told: list[tuple[str, tuple[Any, ...]]] = []
         self.monitors: dict[str, str] = {}
+        self.remote_desktops: list[str] = []
         self._show: Show = show or (lambda _sender: (NODE, Nothing()))
         self._shown: dict[str, Any] = {}
         self._eis, self._refuses = eis, refuses
@@ -94,6 +96,11 @@ class StandIn:
         self._connection.close()
         self.eis.close()
         self._handed_out.close()
+
+    def end_sharing(self, path: str) -> None:
+        """What GNOME does when somebody at the machine presses its button."""
+        where = DBusAddress(path, interface=f"{REMOTE_DESKTOP}.Session")
+        self._connection.send(new_signal(where, "Closed"))
 
     def join(self) -> None:
         """Until the bus is gone."""
@@ -146,7 +153,10 @@ class StandIn:
         match method:
             case "CreateSession":
                 kind = call.header.fields[HeaderFields.interface].rpartition(".")[2]
-                return new_method_return(call, "o", (f"/org/gnome/Mutter/{kind}/Session/u{number}",))
+                path = f"/org/gnome/Mutter/{kind}/Session/u{number}"
+                if kind == "RemoteDesktop":
+                    self.remote_desktops.append(path)
+                return new_method_return(call, "o", (path,))
             case "RecordVirtual":
                 self.monitors[sender] = f"/org/gnome/Mutter/ScreenCast/Stream/u{number}"
                 return new_method_return(call, "o", (self.monitors[sender],))
@@ -202,6 +212,7 @@ def main() -> None:
                 say(method, *arguments)
 
     mutter = Saying(Bus(Path(sys.argv[1])), eis=False, show=show)
+    signal.signal(signal.SIGUSR1, lambda *_: mutter.end_sharing(mutter.remote_desktops[-1]))
     say("started")
     mutter.join()
 

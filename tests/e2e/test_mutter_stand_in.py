@@ -237,6 +237,15 @@ async def test_a_killed_worker_is_replaced_with_one_monitor(gnome: GnomeSession,
         assert len(gnome.monitors()) == 1
 
 
+async def test_who_ends_the_sharing_at_the_machine_ends_the_session(gnome: GnomeSession, host: HostProcess) -> None:
+    async with streaming(host) as live:
+        assert gnome.mutter is not None
+        gnome.mutter.send_signal(signal.SIGUSR1)
+        await eventually(lambda: live.closed is not None, 20)
+    assert "somebody at the machine ended the sharing" in host.log()
+    assert "replacing" not in host.log()
+
+
 async def test_a_killed_host_leaves_nothing(gnome: GnomeSession, tmp_path: Path) -> None:
     with host_for(gnome, tmp_path / "killed") as host:
         async with streaming(host):

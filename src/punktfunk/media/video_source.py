@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
 
 import msgspec
@@ -161,10 +162,10 @@ def open_source(target: DisplayTarget) -> VideoSource:
             return PixelfluxSource(target)
         case PortalScreen(desktop="mutter"):
             from punktfunk.media.displays.portal_source import PortalSource
-            from punktfunk.media.portal.mutter import MutterBack, MutterTypist
+            from punktfunk.media.portal.mutter import NOTE, MutterBack, MutterTypist
 
-            address = target.bus_address
-            return PortalSource(target, MutterBack(address, target.pipewire_socket), MutterTypist(address))
+            address, note = target.bus_address, Path(target.folder, NOTE)
+            return PortalSource(target, MutterBack(address, target.pipewire_socket, note), MutterTypist(address))
         case X11Display():
             from punktfunk.media.displays.x11_source import X11Source
 

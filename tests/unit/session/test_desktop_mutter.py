@@ -14,6 +14,7 @@ from tests.stand_in_mutter import Bus, StandIn, needs_bus
 
 from punktfunk.input.xkb import KeyboardLayout
 from punktfunk.media.plan import Mode
+from punktfunk.media.portal.mutter import NOTE, Wanted
 from punktfunk.session.desktops.base import DesktopError
 from punktfunk.session.desktops.choice import choose_desktop
 from punktfunk.session.desktops.look import LookSettings
@@ -93,6 +94,34 @@ async def test_a_gnome_that_goes_is_noticed(desktop: MutterDesktop, bus: Bus) ->
     mutter = StandIn(bus)
     await desktop.start(MODE)
     watching = asyncio.ensure_future(desktop.wait())
+    await asyncio.to_thread(mutter.close)
+    assert await asyncio.wait_for(watching, 10) == 1
+    await desktop.stop()
+
+
+async def test_a_person_who_ends_the_sharing_ends_the_session(desktop: MutterDesktop, bus: Bus) -> None:
+    with contextlib.closing(StandIn(bus)) as mutter:
+        await desktop.start(MODE)
+        note = f"{desktop.target.folder}/{NOTE}"
+        await asyncio.to_thread(Path(note).write_text, Wanted(os.getpid(), "/ours").line())
+        watching = asyncio.ensure_future(desktop.wait())
+        for path in ("/somebody/else", "/ours"):
+            mutter.end_sharing(path)
+        assert await asyncio.wait_for(watching, 10) == 0
+        await desktop.stop()
+
+
+async def test_a_worker_that_ends_or_dies_does_not(desktop: MutterDesktop, bus: Bus) -> None:
+    mutter = StandIn(bus)
+    await desktop.start(MODE)
+    note = f"{desktop.target.folder}/{NOTE}"
+    watching = asyncio.ensure_future(desktop.wait())
+    mutter.end_sharing("/ours")
+    gone = await asyncio.create_subprocess_exec("true")
+    await gone.wait()
+    await asyncio.to_thread(Path(note).write_text, Wanted(gone.pid, "/ours").line())
+    mutter.end_sharing("/ours")
+    # The bus keeps the order: once mutter's own end is seen, both were looked at.
     await asyncio.to_thread(mutter.close)
     assert await asyncio.wait_for(watching, 10) == 1
     await desktop.stop()

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import socket
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from jeepney import DBusAddress
@@ -23,12 +26,37 @@ from punktfunk.media.portal.session_bus import BusError, SessionBus
 
 SCREEN_CAST = "org.gnome.Mutter.ScreenCast"
 REMOTE_DESKTOP = "org.gnome.Mutter.RemoteDesktop"
+CLOSED = (f"{REMOTE_DESKTOP}.Session", "Closed")
+"""The signal of a remote desktop that ends, whoever ended it."""
+NOTE = "remote-desktop"
+"""The file in a session's folder in which the worker notes its remote desktop."""
 _CURSOR_MODES = {Cursor.HIDDEN: 0, Cursor.EMBEDDED: 1, Cursor.METADATA: 2}
 _AXIS_FINISH = 1
 _LEFT_SHIFT = 42
 _CONNECT_TIMEOUT_S = 2.0
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A remote desktop by its path on the bus, and the process that wants it."""
+
+    process: int
+    path: str
+
+    def line(self) -> str:
+        """For a note."""
+        return f"{self.process} {self.path}"
+
+    @classmethod
+    def read(cls, note: Path) -> Wanted | None:
+        """What is noted; None when nothing is."""
+        try:
+            process, path = note.read_text().split(" ", 1)
+            return cls(int(process), path)
+        except (OSError, ValueError):
+            return None
 
 
 class MutterTypist:
@@ -61,10 +89,14 @@ class MutterTypist:
 
 
 class MutterBack:
-    """One virtual monitor with keyboard and pointer. See PortalBack."""
+    """One virtual monitor with keyboard and pointer. See PortalBack.
 
-    def __init__(self, bus_address: str, pipewire_socket: str) -> None:
+    Its name on the bus stands in ``note`` while it is wanted, so that whoever hears of its end knows whose wish it was.
+    """
+
+    def __init__(self, bus_address: str, pipewire_socket: str, note: Path) -> None:
         self._bus_address, self._pipewire_socket = bus_address, pipewire_socket
+        self._note = note
         self._bus: SessionBus | None = None
         self._remote: DBusAddress | None = None
         self._stream = ""
@@ -151,6 +183,7 @@ class MutterBack:
         bus, self._bus = self._bus, None
         remote, self._remote = self._remote, None
         if bus is not None:
+            self._note.unlink(missing_ok=True)
             if remote is not None:
                 with contextlib.suppress(BusError):
                     bus.call(remote, "Stop")
@@ -167,6 +200,7 @@ class MutterBack:
         with bus.expecting(stream, "PipeWireStreamAdded") as node:
             bus.call(remote, "Start")
             (number,) = node()
+        self._note.write_text(Wanted(os.getpid(), remote.object_path).line())
         known = bus.get(stream, "Parameters")
         return Shown(int(number), str(known.get("mapping-id", ("s", ""))[1]))
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from jeepney import DBusAddress, DBusErrorResponse, MatchRule, Message, message_bus, new_method_call
+from jeepney import DBusAddress, DBusErrorResponse, HeaderFields, MatchRule, Message, message_bus, new_method_call
 from jeepney.auth import AuthenticationError
 from jeepney.bus import get_bus
 from jeepney.io.blocking import DBusConnection, prep_socket
@@ -17,7 +18,7 @@ CALL_TIMEOUT_S = 4.0
 CONNECT_TIMEOUT_S = 2.0
 _LOOK_UP_S = 0.5
 """How often who waits on a bus looks whether it may stop."""
-_OWNERS_KEPT = 16
+_SIGNALS_KEPT = 64
 _BUS_NAME = "org.freedesktop.DBus"
 _BUS = DBusAddress("/org/freedesktop/DBus", _BUS_NAME, _BUS_NAME)
 PROPERTIES = "org.freedesktop.DBus.Properties"
@@ -74,22 +75,34 @@ class SessionBus:
 
             yield wait
 
-    def wait_until_unowned(self, name: str, stopped: threading.Event) -> None:
-        """Until no program has this name any more, or the bus is gone, or ``stopped`` is set. Raises BusError."""
+    def wait_until_unowned(
+        self, name: str, stopped: threading.Event, signal: tuple[str, str], told: Callable[[str], bool]
+    ) -> None:
+        """Until no program has this name any more, or the bus is gone, or ``stopped`` is set. Meanwhile ``told`` gets
+        the path of every object that gives ``signal`` (interface and member), and may end it by True. Raises BusError.
+        """
+        interface, member = signal
+        signals = MatchRule(type="signal", interface=interface, member=member)
         rule = MatchRule(
             type="signal", sender=_BUS_NAME, interface=_BUS_NAME, member="NameOwnerChanged", path=_BUS.object_path
         )
         rule.add_arg_condition(0, name)
-        with self._connection.filter(rule, bufsize=_OWNERS_KEPT) as changes:
-            self.call(_BUS, "AddMatch", "s", rule.serialise())
+        seen: deque[Message] = deque(maxlen=_SIGNALS_KEPT)
+        with self._connection.filter(rule, queue=seen), self._connection.filter(signals, queue=seen):
+            for wanted in (rule, signals):
+                self.call(_BUS, "AddMatch", "s", wanted.serialise())
             owned = self.has_owner(name)
             while owned and not stopped.is_set():
                 try:
-                    _, _, owner = self._connection.recv_until_filtered(changes, timeout=_LOOK_UP_S).body
-                    owned = bool(owner)
+                    message = self._connection.recv_until_filtered(seen, timeout=_LOOK_UP_S)
                 except TimeoutError:
                     continue
                 except OSError:
+                    return
+                fields = message.header.fields
+                if fields[HeaderFields.member] != member:
+                    owned = bool(message.body[2])
+                elif told(fields[HeaderFields.path]):
                     return
 
     def close(self) -> None:

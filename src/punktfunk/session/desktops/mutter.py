@@ -13,7 +13,7 @@ from pathlib import Path
 from punktfunk.input.xkb import KeyboardLayout
 from punktfunk.media.displays.wayland_look import LookError, look
 from punktfunk.media.plan import Mode
-from punktfunk.media.portal.mutter import REMOTE_DESKTOP, SCREEN_CAST
+from punktfunk.media.portal.mutter import CLOSED, NOTE, REMOTE_DESKTOP, SCREEN_CAST, Wanted
 from punktfunk.media.portal.session_bus import BusError, SessionBus
 from punktfunk.media.video_source import PortalScreen
 from punktfunk.session.desktops.apps import AppProcess
@@ -23,6 +23,8 @@ from punktfunk.session.plan import App
 from punktfunk.session.runtime_dirs import RuntimeDir
 
 _LOST = 1
+_DYING_S = 0.5
+"""How long a killed process may take to die."""
 
 log = logging.getLogger(__name__)
 
@@ -82,15 +84,25 @@ class MutterDesktop:
         loop = asyncio.get_running_loop()
         status = self._status = loop.create_future()
 
+        note = self._folder / NOTE
+        result = _LOST
+
+        def ended(path: str) -> bool:
+            nonlocal result
+            if self._ended_by_hand(note, path):
+                log.info("somebody at the machine ended the sharing of the screen")
+                result = 0
+            return result == 0
+
         def watch() -> None:
             try:
-                bus.wait_until_unowned(SCREEN_CAST, self._stopped)
+                bus.wait_until_unowned(SCREEN_CAST, self._stopped, CLOSED, ended)
             except BusError as error:
                 log.warning("GNOME cannot be watched: %s", error)
             finally:
                 bus.close()
             if not self._stopped.is_set():
-                loop.call_soon_threadsafe(_resolve, status, _LOST)
+                loop.call_soon_threadsafe(_resolve, status, result)
 
         threading.Thread(target=watch, name="gnome watch", daemon=True).start()
 
@@ -103,7 +115,7 @@ class MutterDesktop:
         return await AppProcess.launch(app, self._environment, self._runtime.owner)
 
     async def wait(self) -> int:
-        """Until GNOME is gone, or `stop`."""
+        """Until GNOME is gone, or somebody ends the sharing in GNOME (0), or `stop` (0)."""
         assert self._status is not None
         return await asyncio.shield(self._status)
 
@@ -115,6 +127,14 @@ class MutterDesktop:
         folder, self._folder = self._folder, None
         if folder is not None:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    def _ended_by_hand(self, note: Path, path: str) -> bool:
+        """Whether a remote desktop that ended is one that its worker still wants. A worker that was killed wants
+        nothing, but is not dead at once: its connections are closed first."""
+        wanted = Wanted.read(note)
+        if wanted is None or wanted.path != path or self._stopped.wait(_DYING_S):
+            return False
+        return Wanted.read(note) == wanted and _is_alive(wanted.process)
 
     def _look(self) -> SessionBus:
         bus = SessionBus(self._session.bus_address)
@@ -149,6 +169,13 @@ def mutter_obstacle(session: UserSession) -> str:
     if not session.pipewire_socket:
         return f"no PipeWire of {session.user.name} runs, through which GNOME shows its screens"
     return ""
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def _resolve(future: asyncio.Future[int], status: int) -> None:

@@ -15,7 +15,7 @@ from tests.stand_in_mutter import NODE, Bus, StandIn, needs_bus
 
 from punktfunk.media.plan import Mode
 from punktfunk.media.portal.back import BackError, Cursor, Shown
-from punktfunk.media.portal.mutter import MutterBack, MutterTypist
+from punktfunk.media.portal.mutter import MutterBack, MutterTypist, Wanted
 
 pytestmark = needs_bus
 
@@ -36,7 +36,7 @@ def mutter(bus: Bus) -> Iterator[StandIn]:
 
 @pytest.fixture
 def back(bus: Bus, tmp_path: Path) -> Iterator[MutterBack]:
-    back = MutterBack(bus.address, str(tmp_path / "pipewire-0"))
+    back = MutterBack(bus.address, str(tmp_path / "pipewire-0"), tmp_path / "note")
     yield back
     back.stop()
 
@@ -56,6 +56,19 @@ def test_a_monitor_is_made_in_mutters_order_and_goes_with_the_session(mutter: St
     assert mutter.methods()[-1] == "Stop"
 
 
+def test_what_is_wanted_is_noted(mutter: StandIn, back: MutterBack, tmp_path: Path) -> None:
+    note = tmp_path / "note"
+    back.start(MODE, Cursor.EMBEDDED)
+    wanted = Wanted.read(note)
+    assert wanted is not None
+    assert wanted.process == os.getpid()
+    assert wanted.path.startswith("/org/gnome/Mutter/RemoteDesktop/Session/")
+    back.stop()
+    assert Wanted.read(note) is None
+    note.write_text("nonsense")
+    assert Wanted.read(note) is None
+
+
 @pytest.mark.parametrize("refused", ["CreateSession", "RecordVirtual", "Start"])
 def test_a_refusal_says_what_was_refused_and_leaves_nothing(bus: Bus, back: MutterBack, refused: str) -> None:
     with contextlib.closing(StandIn(bus, refuses=refused)) as mutter:
@@ -68,12 +81,12 @@ def test_without_mutter_or_bus_there_is_a_sentence(bus: Bus, back: MutterBack) -
     with pytest.raises(BackError, match="GNOME makes no virtual monitor"):
         back.start(MODE, Cursor.EMBEDDED)
     with pytest.raises(BackError, match="cannot be reached"):
-        MutterBack(f"{bus.address}-not", "").start(MODE, Cursor.EMBEDDED)
+        MutterBack(f"{bus.address}-not", "", Path("note")).start(MODE, Cursor.EMBEDDED)
 
 
-def test_a_worker_that_dies_takes_its_monitor_along(bus: Bus, mutter: StandIn) -> None:
+def test_a_worker_that_dies_takes_its_monitor_along(bus: Bus, mutter: StandIn, tmp_path: Path) -> None:
     if not (child := os.fork()):
-        MutterBack(bus.address, "").start(MODE, Cursor.EMBEDDED)
+        MutterBack(bus.address, "", tmp_path / "note").start(MODE, Cursor.EMBEDDED)
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
     mutter.wait(lambda: "Start" in mutter.methods() and not mutter.monitors)
