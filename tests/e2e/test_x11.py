@@ -285,6 +285,41 @@ async def second_may_choose(live: Session) -> None:
             return
 
 
+async def test_two_hosts_leave_the_desktop_as_the_first_found_it(server: X11Server, tmp_path: Path) -> None:
+    before = server.state()
+    window = X11Window(server, 600, 300, 200, 100, RED)
+    try:
+        with host_for(server, tmp_path / "a") as one, host_for(server, tmp_path / "b") as other:
+            async with streaming(other, "Second") as lender:
+                async with streaming(one, "First", replace(OPTIONS, mode=FULL_HD)) as guest:
+                    await picture_with(guest, 700, 350, (1280, 720))
+                    await lender.close(CloseCode.USER_QUIT)
+                    await picture_with(guest, 700, 350, (WIDTH, HEIGHT))
+                    guest.input.text("ß")
+                    guest.input.key(LETTER_A, True)
+                    await asyncio.sleep(0.3)
+                await unchanged(server, before)
+    finally:
+        window.close()
+
+
+async def test_a_client_that_will_come_back_lets_go_of_its_keys(server: X11Server, host: HostProcess) -> None:
+    before = server.state()
+    identity = await paired_identity(host)
+    async with session(host, identity, OPTIONS, quit_host=False) as live:
+        await pictures(live, 5)
+        live.input.key(LETTER_A, True)
+        for character in "ß∞":
+            live.input.text(character)
+        await asyncio.sleep(0.5)
+        assert server.held_keys() == {KEYCODE_A}
+    await eventually(lambda: server.held_keys() == set())
+    assert server.size() == (1280, 720)
+    async with session(host, identity, OPTIONS) as live:
+        await pictures(live, 5)
+    await unchanged(server, before)
+
+
 async def test_a_killed_worker_leaves_no_key_down(server: X11Server, host: HostProcess) -> None:
     async with streaming(host) as live:
         live.input.key(LETTER_A, True)

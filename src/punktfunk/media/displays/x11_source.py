@@ -61,6 +61,8 @@ class X11Source(PixelfluxCapture):
     def stop(self) -> None:
         """End the capture and the seat's connection; mode and keyboard are given back by the desktop's keeper."""
         super().stop()
+        if self._x is not None:
+            self._x.finish()
         for x in (self._watching, self._x):
             if x is not None:
                 x.close()

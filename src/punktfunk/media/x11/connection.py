@@ -95,8 +95,16 @@ class X11Connection:
     def __enter__(self) -> X11Connection:
         return self
 
-    def __exit__(self, *_error: object) -> None:
+    def __exit__(self, problem: object, *_error: object) -> None:
+        if problem is None:
+            self.finish()
         self.close()
+
+    def finish(self) -> None:
+        """Wait until everything that was sent is done. A server may drop what it has not read yet when a connection is
+        closed with events in it, and keyboards are told of unasked."""
+        with contextlib.suppress(X11Gone):
+            self.sync()
 
     def close(self) -> None:
         """End it; a thread that waits for an event is woken. Safe to repeat."""
