@@ -142,7 +142,7 @@ def test_a_named_output_is_captured_alone_in_the_plans_mode(
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     monkeypatch.setattr(pixelflux_source.wayland_look, "look", seen("DP-1", "HEADLESS-1"))
     order: list[tuple[str, object]] = []
-    monkeypatch.setattr(SwayControl, "set_mode", lambda _self, mode, *, output: order.append((output, mode)))
+    monkeypatch.setattr(SwayControl, "set_mode", lambda _self, mode, *, output, tuned: order.append((output, mode)))
     monkeypatch.setattr(
         capture,
         "start_capture",
@@ -162,6 +162,29 @@ def test_a_named_output_is_captured_alone_in_the_plans_mode(
     assert order[2] == ("HEADLESS-1", other)
     source.stop()
     assert not filtered.exists()
+
+
+def test_a_still_output_is_stirred_until_it_gives_a_picture(
+    capture: FakeCapture, listening: HostCompositor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr(pixelflux_source.wayland_look, "look", seen("HEADLESS-1"))
+    monkeypatch.setattr(pixelflux_source, "_STIR_S", 0.01)
+    rates: list[bool] = []
+
+    def set_mode(_sway: SwayControl, _mode: Mode, *, output: str, tuned: bool) -> None:
+        rates.append(tuned)
+        if len(rates) == 4:
+            capture.deliver(stripe(0, -1))
+
+    monkeypatch.setattr(SwayControl, "set_mode", set_mode)
+    capture.silent = True
+    source = PixelfluxSource(msgspec.structs.replace(listening, output="HEADLESS-1", sway_socket="/s"))
+    source.start(PLAN, lambda _frame: None)
+    assert rates == [True, False, True, False, True], "and it ends with the rate that the plan wants"
+    with pytest.raises(SourceLost, match="no picture"):
+        source.reconfigure(PLAN)
+    assert len(rates) == 5 + 1 + pixelflux_source._STIRS, "not for ever"
 
 
 def test_an_output_that_is_gone_is_a_lost_source(

@@ -33,6 +33,8 @@ CODEC_NAMES = {Codec.H264: "h264", Codec.HEVC: "h265", Codec.AV1: "av1"}
 
 _PRIMARY = 0
 _CONNECT_TIMEOUT_S = 1.0
+_STIR_S = 0.25
+_STIRS = 8
 _MAX_SOFTWARE_SLICES = 4
 _VBV_FRAMES = 1.0
 
@@ -165,6 +167,8 @@ class PixelfluxSource(PixelfluxCapture):
         self._capture_from(plan, settings)
         if isinstance(self._target, OwnCompositor):
             _link_socket(self._target.socket_link)
+        if self._filtered is not None:
+            self._stir_until_keyframe(plan.mode)
         self._await_keyframe()
         if isinstance(self._target, HostCompositor) and self._capture.output_capacity() < 0:
             # The library silently falls back to a compositor of its own, which nothing would ever be shown on.
@@ -202,15 +206,27 @@ class PixelfluxSource(PixelfluxCapture):
         self._filtered = filtered
         self._target = msgspec.structs.replace(target, wayland_display=filtered.path)
 
-    def _set_output_mode(self, mode: Mode) -> None:
+    def _set_output_mode(self, mode: Mode, *, tuned: bool = True) -> None:
         # The capture follows the size that it finds.
         assert isinstance(self._target, HostCompositor)
         if self._sway is None:
             return
         try:
-            self._sway.set_mode(mode, output=self._target.output)
+            self._sway.set_mode(mode, output=self._target.output, tuned=tuned)
         except SwayError as error:
             raise SourceLost(str(error)) from error
+
+    def _stir_until_keyframe(self, mode: Mode) -> None:
+        # Between sway's new mode and the capture's new start a picture can be taken in the old size and thrown away; a
+        # still screen gives no other. Each change of the refresh rate does.
+        tuned = True
+        for _ in range(_STIRS):
+            if self._sway is None or self._keyframe_arrived.wait(_STIR_S):
+                break
+            tuned = not tuned
+            self._set_output_mode(mode, tuned=tuned)
+        if not tuned:
+            self._set_output_mode(mode)
 
     def _set_layout(self) -> None:
         if isinstance(self._target, HostCompositor) and self._target.keymap:

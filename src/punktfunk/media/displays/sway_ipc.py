@@ -54,9 +54,10 @@ class SwayControl:
             if not result.get("success"):
                 raise SwayError(f"sway refuses {command!r}: {result.get('error', 'no reason given')}")
 
-    def set_mode(self, mode: Mode, *, output: str = "*") -> None:
-        """Give the output this mode, with its timer tuned so that it really repaints at the mode's rate."""
-        refresh_hz = self.timer_mhz(mode) / 1000
+    def set_mode(self, mode: Mode, *, output: str = "*", tuned: bool = True) -> None:
+        """Give the output this mode, with its timer tuned so that it really repaints at the mode's rate, or a little
+        below that rate."""
+        refresh_hz = (self.timer_mhz(mode) if tuned else mode.refresh_mhz - 1) / 1000
         self.run(f"output {output} mode --custom {mode.width}x{mode.height}@{refresh_hz:.3f}Hz")
 
     def timer_mhz(self, mode: Mode) -> int:
