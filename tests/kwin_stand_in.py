@@ -145,6 +145,10 @@ class _Client:
         with contextlib.suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)
 
+    def go_on(self) -> None:
+        """Read again after a stall."""
+        self._over.set()
+
     def send(self, target: int, opcode: int, kinds: str = "", *values: object, fd: int | None = None) -> None:
         body = b""
         for kind, value in zip(kinds, values, strict=True):
@@ -192,6 +196,8 @@ class _Client:
                     pending = pending[length:]
                     if self._manners.stall_after is not None and self._devices_used >= self._manners.stall_after:
                         self._over.wait()
+                        self._over.clear()
+                        self._manners.stall_after = None
         if self._manners.mute:
             self._over.wait()
         else:

@@ -78,6 +78,13 @@ class KdeSession:
         except AssertionError:
             raise AssertionError((wanted, self.seen()[since:][-30:])) from None
 
+    def wait_for_count(self, count: int, *what: object, since: int = 0) -> None:
+        """The same, so many times."""
+        try:
+            until(lambda: self.seen()[since:].count(list(what)) >= count, str(what))
+        except AssertionError:
+            raise AssertionError((count, what, self.seen()[since:].count(list(what)))) from None
+
     def outputs(self) -> list[str]:
         """Virtual outputs that are there."""
         there: list[str] = []

@@ -8,8 +8,10 @@ import contextlib
 import json
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -214,3 +216,30 @@ def command_line(pid: int) -> bytes:
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     return b""
+
+
+async def test_a_kwin_that_hangs_holds_up_nobody(kde: KdeSession, host: HostProcess) -> None:
+    identity = await paired_identity(host)
+    assert kde.kwin is not None
+    async with session(host, identity, OPTIONS) as live:
+        await pictures(live, 5)
+        asked = len(kde.seen())
+        os.kill(kde.kwin.pid, signal.SIGSTOP)
+        try:
+            for _ in range(200):
+                live.input.key(LETTER_A, True)
+                live.input.move(1, 1)
+                live.input.key(LETTER_A, False)
+                await asyncio.sleep(0.005)
+            for _ in range(5):
+                began = time.monotonic()
+                await asyncio.to_thread(host.command, "status")
+                assert time.monotonic() - began < 5
+        finally:
+            os.kill(kde.kwin.pid, signal.SIGCONT)
+        # No key is lost, and the pictures go on.
+        until_all = partial(kde.wait_for_count, 200, "key", KEY_A, 0, since=asked)
+        await asyncio.to_thread(until_all)
+        keys = [what for what in kde.seen()[asked:] if what[0] == "key"]
+        assert keys == [["key", KEY_A, 1], ["key", KEY_A, 0]] * 200
+        await moving_picture(live, 1280, 720)

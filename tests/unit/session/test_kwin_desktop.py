@@ -47,6 +47,13 @@ def test_where_there_is_none(tmp_path: Path) -> None:
         find_kwin(session_in(tmp_path, display="wayland-7"))
 
 
+def test_one_that_does_not_answer(tmp_path: Path) -> None:
+    server = StandIn(tmp_path / "wayland-0", Manners(mute=True))
+    with pytest.raises(DesktopError, match="no answer within 2 s"):
+        find_kwin(session_in(tmp_path))
+    server.kill()
+
+
 @pytest.mark.parametrize(
     ("changed", "words"),
     [

@@ -13,7 +13,7 @@ from punktfunk.session.desktops.user_session import UserSession
 from punktfunk.session.identity import IdentityError, desktop_user
 
 _FIX = "start the host in a Plasma session on Wayland, as its user"
-_UNTRIED = "outputs of a real KWin are untested"
+_UNTRIED = "its pictures are untested with a graphics card"
 
 
 async def kwin(context: Context) -> Outcome:

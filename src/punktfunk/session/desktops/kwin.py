@@ -19,7 +19,7 @@ from punktfunk.media.displays.kwin.source import entered_sign, held_memory
 from punktfunk.media.displays.kwin.wire import WaylandError
 from punktfunk.media.plan import Mode
 from punktfunk.media.portal.session_bus import BusError, SessionBus
-from punktfunk.media.video_source import PortalScreen
+from punktfunk.media.video_source import PortalScreen, SourceLost
 from punktfunk.session.desktops.apps import AppProcess
 from punktfunk.session.desktops.base import DesktopError, RunningApp
 from punktfunk.session.desktops.later import LaterApp
@@ -221,7 +221,7 @@ def _let_go(display: str, folder: Path) -> None:
     path = held_memory(str(folder))
     if not os.path.exists(path):
         return
-    with contextlib.suppress(OSError, WaylandError):
+    with contextlib.suppress(OSError, WaylandError, SourceLost):
         memory = HeldMemory(path)
         if memory.held():
             KwinSeat.open(display, (), memory).close()

@@ -24,7 +24,8 @@ _CHUNK = 16 * 1024
 
 
 class WaylandConnection:
-    """One connection; every method may be called from any thread, handlers run on the calling one.
+    """One connection; every method may be called from any thread. Handlers run on the calling one, or, after the
+    compositor did not read for a while, on one of this class's own.
 
     Raises WaylandError when there is no compositor, when it breaks the protocol, and, from then on, when it has gone.
     """
@@ -33,6 +34,7 @@ class WaylandConnection:
         self.path = path
         self.lock = threading.RLock()
         self._closed = ""
+        self._drainer: threading.Thread | None = None
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(CONNECT_TIMEOUT_S)
         try:
@@ -133,6 +135,12 @@ class WaylandConnection:
             self.client.receive(data, descriptors)
             budget -= len(data)
 
+    def _drain(self) -> None:
+        """Send what is left when the compositor reads again: there may be nobody who sends more."""
+        with contextlib.suppress(WaylandError, OSError):
+            while self.stalled:
+                self.wait(lambda: not self.stalled, ANSWER_TIMEOUT_S)
+
     def _write(self) -> None:
         outgoing = self.client.outgoing
         with contextlib.suppress(BlockingIOError):
@@ -140,3 +148,6 @@ class WaylandConnection:
                 del outgoing[: self._socket.send(outgoing)]
         if len(outgoing) > MAX_UNSENT_BYTES:
             raise WaylandError("the compositor does not read any more")
+        if outgoing and (self._drainer is None or not self._drainer.is_alive()):
+            self._drainer = threading.Thread(target=self._drain, name="wayland drain", daemon=True)
+            self._drainer.start()

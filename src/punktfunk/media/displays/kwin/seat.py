@@ -12,6 +12,7 @@ from punktfunk.media.displays.kwin.keymap import SeatKeymap
 from punktfunk.media.displays.kwin.outputs import Output, Outputs
 from punktfunk.media.displays.kwin.wire import WaylandError
 from punktfunk.media.displays.overlay_keymap import keysym
+from punktfunk.media.video_source import SourceLost
 
 APPLICATION = "punktfunk-host"
 REASON = "Keyboard, mouse and touch of the people that you stream to"
@@ -30,8 +31,8 @@ log = logging.getLogger(__name__)
 class KwinSeat:
     """What is typed and pointed at on the output ``names`` of a desktop; pictures of it have the size of `resized`.
 
-    Nothing waits: while KWin does not read, motion is dropped and the rest is kept within bounds; once the
-    connection is lost everything is dropped, which is logged once, and KWin releases what was held.
+    Nothing waits: while KWin does not read, motion is dropped and the rest is kept within bounds. Raises SourceLost
+    once the connection is lost: whoever replaces this process has a fresh one.
     """
 
     def __init__(self, connection: WaylandConnection, names: tuple[str, ...], memory: HeldMemory | None = None) -> None:
@@ -46,7 +47,6 @@ class KwinSeat:
         connection.roundtrip()
         self._names = names
         self._size = (1, 1)
-        self._said = False
         self._let_go_of_what_was_left()
 
     @classmethod
@@ -74,8 +74,8 @@ class KwinSeat:
         """Wait for the streamed output, and put the pointer into its middle: new windows open there."""
         try:
             found = self._connection.wait(lambda: self._output() is not None, timeout_s)
-        except WaylandError:
-            found = True  # whoever does something next is told
+        except WaylandError as error:
+            raise SourceLost(f"KWin takes no more keys, mouse and touch: {error}") from error
         if not found:
             log.warning("KWin announces no output called %s: places cannot be pointed at", " or ".join(self._names))
         width, height = self._size
@@ -170,8 +170,7 @@ class KwinSeat:
             self._do(send)
 
     def _do(self, send: Callable[[], None]) -> None:
-        """Hear what KWin has to say, then queue and send. A lost connection is the display's loss, too: the stream's
-        process is replaced when pictures stop."""
+        """Hear what KWin has to say, then queue and send."""
         connection = self._connection
         with connection.lock:
             try:
@@ -179,9 +178,7 @@ class KwinSeat:
                 send()
                 connection.flush()
             except WaylandError as error:
-                if not self._said:
-                    self._said = True
-                    log.warning("KWin takes no more keys, mouse and touch: %s", error)
+                raise SourceLost(f"KWin takes no more keys, mouse and touch: {error}") from error
 
     def _at(self, send: Callable[[float, float], None], x: float, y: float) -> None:
         output = self._output()

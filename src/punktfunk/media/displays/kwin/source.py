@@ -12,7 +12,7 @@ from punktfunk.media.displays.portal_source import PortalSource
 from punktfunk.media.frames import FrameHandler
 from punktfunk.media.plan import VideoPlan
 from punktfunk.media.portal.kwin import KwinBack, NoTypist
-from punktfunk.media.video_source import PortalScreen, SourceError, SourceInfo
+from punktfunk.media.video_source import PortalScreen, SourceError, SourceInfo, SourceLost
 
 
 class KwinSource:
@@ -67,8 +67,9 @@ class KwinSource:
         return info
 
     def _enter(self) -> None:
-        self._seat.enter()
-        with contextlib.suppress(OSError):
+        # On the portal's thread: whoever does something next is told.
+        with contextlib.suppress(OSError, SourceLost):
+            self._seat.enter()
             self._sign.touch()
 
 
