@@ -93,10 +93,13 @@ class Mixer:
         self._changes_at: float | None = None
 
     def upload(self, effect: Effect, now: float) -> None:
-        """Add or replace an effect; one that plays starts over with its new shape."""
-        self._effects[effect.id] = effect
-        if playing := self._playing.get(effect.id):
+        """Add or replace an effect; one that still plays starts over with its new shape."""
+        playing = self._playing.get(effect.id)
+        if playing is not None and _ended(self._effects[effect.id], playing, now):
+            del self._playing[effect.id]
+        elif playing is not None:
             playing.started = now
+        self._effects[effect.id] = effect
 
     def erase(self, effect_id: int) -> None:
         """Forget an effect; it falls silent."""

@@ -121,6 +121,14 @@ def test_a_new_shape_starts_over() -> None:
     assert mixer.levels(0.15) == (HALF, 0)
 
 
+def test_a_new_shape_does_not_start_what_has_ended() -> None:
+    mixer = Mixer()
+    mixer.upload(rumble(), 0.0)
+    mixer.play(0, 1, 0.0)
+    mixer.upload(rumble(0.5), 0.2)
+    assert mixer.levels(0.25) == (0, 0)
+
+
 def test_erased_and_unknown_effects_are_silent() -> None:
     mixer = Mixer()
     mixer.upload(rumble(), 0.0)
@@ -158,15 +166,25 @@ class Reference:
         self.playing: dict[int, tuple[int, int]] = {}
         self.gain = 0xFFFF
 
+    def upload(self, number: int, effect: tuple[int, int, int, int], now: int) -> None:
+        if number in self.playing and self.has_ended(number, now):
+            del self.playing[number]
+        elif number in self.playing:
+            self.playing[number] = (now, self.playing[number][1])
+        self.effects[number] = effect
+
+    def has_ended(self, number: int, now: int) -> bool:
+        start, count = self.playing[number]
+        _, _, length, delay = self.effects[number]
+        return bool(length) and now - start >= count * (length + delay)
+
     def levels(self, now: int) -> tuple[float, float]:
         low = high = 0
-        for number, (start, count) in self.playing.items():
+        for number, (start, _) in self.playing.items():
             strong, weak, length, delay = self.effects[number]
-            since = now - start
-            if length:
-                cycle, since = divmod(since, length + delay)
-                if cycle >= count:
-                    continue
+            if self.has_ended(number, now):
+                continue
+            since = (now - start) % (length + delay) if length else now - start
             if since >= delay:
                 low, high = low + strong, high + weak
         scale = self.gain / 0xFFFF
@@ -182,9 +200,7 @@ def test_several_effects_with_lengths_delays_and_gain(orders: list[tuple[object,
             case ("upload", int(number), int(strong), int(weak), int(length), int(delay)):
                 raw = raw_effect(FF_RUMBLE, struct.pack("<HH", strong, weak), number, length, delay)
                 mixer.upload(parse_effect(raw), now / MS)
-                reference.effects[number] = (strong, weak, length, delay)
-                if number in reference.playing:
-                    reference.playing[number] = (now, reference.playing[number][1])
+                reference.upload(number, (strong, weak, length, delay), now)
             case ("play", int(number), int(count)):
                 mixer.play(number, count, now / MS)
                 reference.playing.pop(number, None)
