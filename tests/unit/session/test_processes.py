@@ -32,7 +32,7 @@ async def trees() -> AsyncIterator[list[ProcessTree]]:
 
 
 def tagged(tag: str) -> set[int]:
-    """Live processes whose environment holds TAG=tag."""
+    """Live processes whose environment holds the tag, of this run of the tests."""
     found = set()
     for entry in os.listdir("/proc"):
         if entry.isdecimal():
@@ -41,7 +41,7 @@ def tagged(tag: str) -> set[int]:
                 state = Path(f"/proc/{entry}/stat").read_bytes().rpartition(b")")[2].split()[0]
             except OSError:
                 continue
-            if f"TAG={tag}".encode() in environ and state != b"Z":
+            if f"TAG={tag}-{os.getpid()}".encode() in environ and state != b"Z":
                 found.add(int(entry))
     return found
 
@@ -61,7 +61,7 @@ async def until(condition: Callable[[], bool], limit_s: float = 10.0) -> None:
 
 
 def shell_env(tag: str) -> dict[str, str]:
-    return {**ENV, "TAG": tag}
+    return {**ENV, "TAG": f"{tag}-{os.getpid()}"}
 
 
 def reaper_pid(tree: ProcessTree) -> int:
