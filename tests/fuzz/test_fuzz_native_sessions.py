@@ -119,7 +119,7 @@ def test_controllers_take_any_figures() -> None:
             asked = controller.window(
                 Window(figures[0], figures[1], rng.choice([-1e6, 0, 30, 1e6]), figures[2], rng.choice([0, 50])), now
             )
-            assert asked is None or FLOOR_KBPS <= asked <= 8_000_000 or asked <= controller.target_kbps
+            assert asked is None or min(FLOOR_KBPS, controller.target_kbps) <= asked <= 8_000_000
             if asked is not None and rng.random() < 0.8:
                 controller.bitrate_changed(rng.choice([asked, 500, 8_000_000]), now)
             requests = recovery.delivered(rng.randrange(2**32), FrameFlags(rng.randrange(512)), now)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
-from punktfunk.media.displays.kwin.wire import Arguments, MessageStream, WaylandError, message, string, uint
-from punktfunk.media.displays.output_filter import OutputFilter
+from punktfunk.media.wayland.output_filter import OutputFilter
+from punktfunk.media.wayland.wire import Arguments, MessageStream, WaylandError, message, string, uint
 
 RUNS = 400
 STEPS = 60

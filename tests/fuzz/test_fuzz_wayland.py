@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import random
 
-from punktfunk.media.displays.kwin.client import MAX_GLOBALS, MAX_OBJECTS, WaylandClient
-from punktfunk.media.displays.kwin.keymap import MAX_KEYMAP_BYTES, SeatKeymap
-from punktfunk.media.displays.kwin.outputs import MAX_OUTPUTS, Outputs
-from punktfunk.media.displays.kwin.wire import WaylandError, message, sint, string, uint
+from punktfunk.media.wayland.client import MAX_GLOBALS, MAX_OBJECTS, WaylandClient
+from punktfunk.media.wayland.keymap import MAX_KEYMAP_BYTES, SeatKeymap
+from punktfunk.media.wayland.outputs import MAX_OUTPUTS, Outputs
+from punktfunk.media.wayland.wire import WaylandError, message, sint, string, uint
 
 RUNS = 600
 STEPS = 80

@@ -237,7 +237,7 @@ class BitrateController:
         self._restore_kbps = None
         self._bad = self._clean = 0
         self.decreases += 1
-        return self._ask(max(FLOOR_KBPS, min(int(wanted), self.target_kbps)), now)
+        return self._ask(min(int(wanted), self.target_kbps), now)
 
     def _increase(self, w: Window, now: float) -> int | None:
         cap = self._cap(now)
@@ -323,6 +323,8 @@ class BitrateController:
         return now - self._requested_at >= REQUEST_SPACING_S
 
     def _ask(self, kbps: int, now: float) -> int | None:
+        """Never below the floor, but for a host that is there already."""
+        kbps = max(kbps, min(FLOOR_KBPS, self.target_kbps))
         if kbps == self.target_kbps:
             return None
         if self._pending_kbps is not None and self._may_ask(now):

@@ -216,3 +216,10 @@ def test_a_path_that_was_cut_off_is_not_left_below_the_floor() -> None:
             controller.bitrate_changed(kbps, now)
     assert asked
     assert min(asked) >= FLOOR_KBPS
+
+
+def test_a_step_down_from_below_the_floor_does_not_step_up() -> None:
+    controller, now = BitrateController(2_000, 0.0), 0.0
+    for loss_ppm in (0, 0, *[300_000] * 40):
+        now += WINDOW_S
+        assert controller.window(Window(loss_ppm, loss_ppm // 100_000, 0.0, 2_000), now) is None

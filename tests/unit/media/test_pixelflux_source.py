@@ -15,10 +15,10 @@ pytest.importorskip("pixelflux")
 from punktfunk.media.displays import pixelflux_source
 from punktfunk.media.displays.pixelflux_source import PixelfluxSource, capture_settings, describe, has_graphics_card
 from punktfunk.media.displays.sway_ipc import SwayControl
-from punktfunk.media.displays.wayland_look import Compositor, Output
 from punktfunk.media.frames import Codec, EncodedFrame, FrameKind
 from punktfunk.media.plan import Mode, VideoPlan
 from punktfunk.media.video_source import HostCompositor, SourceError, SourceLost
+from punktfunk.media.wayland.look import Compositor, Output
 
 MODE = Mode(1280, 720, 59_940)
 PLAN = VideoPlan(MODE, bitrate_kbps=12_345)

@@ -16,8 +16,8 @@ from punktfunk.host.doctor import wlroots as doctor
 from punktfunk.host.doctor.check import Context, Status
 from punktfunk.host.settings import DisplaySettings, Settings
 from punktfunk.input.xkb import KeyboardLayout
-from punktfunk.media.displays.wayland_look import Compositor, LookError, Output
 from punktfunk.media.plan import Mode
+from punktfunk.media.wayland.look import Compositor, LookError, Output
 from punktfunk.session.desktops import wayland_session, wlroots
 from punktfunk.session.desktops.base import DesktopError
 from punktfunk.session.desktops.choice import choose_desktop

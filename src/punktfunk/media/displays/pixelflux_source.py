@@ -18,15 +18,15 @@ from typing import Any
 import msgspec
 import pixelflux
 
-from punktfunk.media.displays import wayland_look
 from punktfunk.media.displays.bitstream import is_keyframe, without_sei
-from punktfunk.media.displays.output_filter import FilteredDisplay
 from punktfunk.media.displays.pixelflux_seat import PixelfluxSeat
 from punktfunk.media.displays.references import DECODES_ALONE, UNTRACKED, ReferenceLedger
 from punktfunk.media.displays.sway_ipc import SwayControl, SwayError
 from punktfunk.media.frames import Codec, EncodedFrame, FrameHandler, FrameKind
 from punktfunk.media.plan import Mode, VideoPlan
 from punktfunk.media.video_source import HostCompositor, OwnCompositor, SourceError, SourceInfo, SourceLost
+from punktfunk.media.wayland import look as wayland_look
+from punktfunk.media.wayland.output_filter import FilteredDisplay
 
 FIRST_FRAME_TIMEOUT_S = 4.0
 CODEC_NAMES = {Codec.H264: "h264", Codec.HEVC: "h265", Codec.AV1: "av1"}

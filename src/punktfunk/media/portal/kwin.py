@@ -6,9 +6,9 @@ import socket
 from collections.abc import Callable
 
 from punktfunk.media.displays.kwin.screencast import VirtualOutput
-from punktfunk.media.displays.kwin.wire import WaylandError
 from punktfunk.media.plan import Mode
 from punktfunk.media.portal.back import BackError, Cursor, Shown
+from punktfunk.media.wayland.wire import WaylandError
 
 _CONNECT_TIMEOUT_S = 2.0
 

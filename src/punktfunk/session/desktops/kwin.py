@@ -12,14 +12,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from punktfunk.media.displays.kwin import fake_input, screencast
-from punktfunk.media.displays.kwin.connection import WaylandConnection
 from punktfunk.media.displays.kwin.held import HeldMemory
 from punktfunk.media.displays.kwin.seat import PERMISSION_FIX, KwinSeat
 from punktfunk.media.displays.kwin.source import entered_sign, held_memory
-from punktfunk.media.displays.kwin.wire import WaylandError
 from punktfunk.media.plan import Mode
 from punktfunk.media.portal.session_bus import BusError, SessionBus
 from punktfunk.media.video_source import PortalScreen, SourceLost
+from punktfunk.media.wayland.connection import WaylandConnection
+from punktfunk.media.wayland.wire import WaylandError
 from punktfunk.session.desktops.apps import AppProcess
 from punktfunk.session.desktops.base import DesktopError, RunningApp
 from punktfunk.session.desktops.later import LaterApp

@@ -11,11 +11,11 @@ import threading
 from pathlib import Path
 
 from punktfunk.input.xkb import KeyboardLayout
-from punktfunk.media.displays.wayland_look import LookError, look
 from punktfunk.media.plan import Mode
 from punktfunk.media.portal.mutter import CLOSED, NOTE, REMOTE_DESKTOP, SCREEN_CAST, Wanted
 from punktfunk.media.portal.session_bus import BusError, SessionBus
 from punktfunk.media.video_source import PortalScreen
+from punktfunk.media.wayland.look import LookError, look
 from punktfunk.session.desktops.apps import AppProcess
 from punktfunk.session.desktops.base import DesktopError, RunningApp
 from punktfunk.session.desktops.user_session import UserSession

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from punktfunk.media.displays.wayland_look import Compositor, LookError, look
+from punktfunk.media.wayland.look import Compositor, LookError, look
 from punktfunk.session.desktops.base import DesktopError
 from punktfunk.session.identity import UserIdentity
 

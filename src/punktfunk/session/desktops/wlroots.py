@@ -13,9 +13,9 @@ from pathlib import Path
 
 from punktfunk.input.xkb import KeyboardLayout
 from punktfunk.media.displays.sway_ipc import SwayControl, SwayError
-from punktfunk.media.displays.wayland_look import Output
 from punktfunk.media.plan import Mode
 from punktfunk.media.video_source import HostCompositor
+from punktfunk.media.wayland.look import Output
 from punktfunk.session.desktops.apps import AppProcess
 from punktfunk.session.desktops.base import DesktopError, RunningApp
 from punktfunk.session.desktops.sway_outputs import BorrowedOutput, SwayOutputs

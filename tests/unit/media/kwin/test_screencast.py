@@ -9,7 +9,7 @@ from tests.kwin_stand_in import GLOBALS, SCREENCAST, Manners, StandIn
 
 from punktfunk.media.displays.kwin import screencast
 from punktfunk.media.displays.kwin.screencast import EMBEDDED, VirtualOutput
-from punktfunk.media.displays.kwin.wire import WaylandError
+from punktfunk.media.wayland.wire import WaylandError
 
 
 @pytest.fixture

@@ -11,12 +11,12 @@ from tests.kwin_stand_in import FAKE_INPUT, GLOBALS, Manners, Screen, StandIn, k
 
 from punktfunk.input.events import ContactPhase, KeyChanged, PointerPlaced, Scrolled, TextTyped, Touched
 from punktfunk.input.injector import SeatInjector, open_injector
-from punktfunk.media.displays.kwin.connection import MAX_UNSENT_BYTES, WaylandConnection
 from punktfunk.media.displays.kwin.held import MAX_CODE, HeldMemory
-from punktfunk.media.displays.kwin.outputs import MAX_OUTPUTS
 from punktfunk.media.displays.kwin.seat import KwinSeat
-from punktfunk.media.displays.kwin.wire import WaylandError
 from punktfunk.media.video_source import SourceLost
+from punktfunk.media.wayland.connection import MAX_UNSENT_BYTES, WaylandConnection
+from punktfunk.media.wayland.outputs import MAX_OUTPUTS
+from punktfunk.media.wayland.wire import WaylandError
 
 NAMES = ("Virtual-punktfunk", "punktfunk")
 STREAMED = Screen("Virtual-punktfunk", 1920, 100, 640, 360)

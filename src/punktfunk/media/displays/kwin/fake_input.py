@@ -5,8 +5,8 @@ Positions are logical pixels of the whole desktop. KWin hears nobody before `aut
 
 from __future__ import annotations
 
-from punktfunk.media.displays.kwin.client import WaylandClient
-from punktfunk.media.displays.kwin.wire import WaylandError, fixed, string, uint
+from punktfunk.media.wayland.client import WaylandClient
+from punktfunk.media.wayland.wire import WaylandError, fixed, string, uint
 
 INTERFACE = "org_kde_kwin_fake_input"
 NEWEST_VERSION = 6

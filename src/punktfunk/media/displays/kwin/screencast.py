@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import contextlib
 
-from punktfunk.media.displays.kwin.connection import WaylandConnection
-from punktfunk.media.displays.kwin.wire import Arguments, WaylandError, fixed, sint, string, uint
+from punktfunk.media.wayland.connection import WaylandConnection
+from punktfunk.media.wayland.wire import Arguments, WaylandError, fixed, sint, string, uint
 
 INTERFACE = "zkde_screencast_unstable_v1"
 VIRTUAL_SINCE = 2

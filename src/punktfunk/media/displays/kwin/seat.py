@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from punktfunk.media.displays.kwin.connection import WaylandConnection
 from punktfunk.media.displays.kwin.fake_input import HORIZONTAL, KEYSYMS_SINCE, VERTICAL, FakeInput
 from punktfunk.media.displays.kwin.held import TOUCH, HeldMemory
-from punktfunk.media.displays.kwin.keymap import SeatKeymap
-from punktfunk.media.displays.kwin.outputs import Output, Outputs
-from punktfunk.media.displays.kwin.wire import WaylandError
 from punktfunk.media.displays.overlay_keymap import keysym
 from punktfunk.media.video_source import SourceLost
+from punktfunk.media.wayland.connection import WaylandConnection
+from punktfunk.media.wayland.keymap import SeatKeymap
+from punktfunk.media.wayland.outputs import Output, Outputs
+from punktfunk.media.wayland.wire import WaylandError
 
 APPLICATION = "punktfunk-host"
 REASON = "Keyboard, mouse and touch of the people that you stream to"

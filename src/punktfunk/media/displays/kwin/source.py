@@ -7,12 +7,12 @@ from pathlib import Path
 
 from punktfunk.media.displays.kwin.held import HeldMemory
 from punktfunk.media.displays.kwin.seat import KwinSeat
-from punktfunk.media.displays.kwin.wire import WaylandError
 from punktfunk.media.displays.portal_source import PortalSource
 from punktfunk.media.frames import FrameHandler
 from punktfunk.media.plan import VideoPlan
 from punktfunk.media.portal.kwin import KwinBack, NoTypist
 from punktfunk.media.video_source import PortalScreen, SourceError, SourceInfo, SourceLost
+from punktfunk.media.wayland.wire import WaylandError
 
 
 class KwinSource:

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from punktfunk.media.displays.kwin.wire import Arguments, Message, MessageStream, WaylandError, message, uint
+from punktfunk.media.wayland.wire import Arguments, Message, MessageStream, WaylandError, message, uint
 
 MAX_CONNECTIONS = 16
 """Of the capture library, at a time; it takes four."""

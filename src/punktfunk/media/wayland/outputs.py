@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from punktfunk.media.displays.kwin.client import Global, WaylandClient
-from punktfunk.media.displays.kwin.wire import Arguments, uint
+from punktfunk.media.wayland.client import Global, WaylandClient
+from punktfunk.media.wayland.wire import Arguments, uint
 
 MAX_OUTPUTS = 64
 _OUTPUT, _MANAGER = "wl_output", "zxdg_output_manager_v1"

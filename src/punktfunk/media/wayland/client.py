@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from punktfunk.media.displays.kwin.wire import Arguments, MessageStream, WaylandError, message, string, uint
+from punktfunk.media.wayland.wire import Arguments, MessageStream, WaylandError, message, string, uint
 
 MAX_GLOBALS = 1024
 """What a compositor may announce; real ones have about 60."""

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from punktfunk.media.displays.kwin.wire import WaylandError, message, string, uint
-from punktfunk.media.displays.output_filter import MAX_CONNECTIONS, FilteredDisplay, OutputFilter
+from punktfunk.media.wayland.output_filter import MAX_CONNECTIONS, FilteredDisplay, OutputFilter
+from punktfunk.media.wayland.wire import WaylandError, message, string, uint
 
 Dial = Callable[[], socket.socket]
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from punktfunk.media.displays import wayland_look
-from punktfunk.media.displays.kwin import client as wayland_client
-from punktfunk.media.displays.kwin.wire import Arguments, Message, MessageStream, message, string, uint
-from punktfunk.media.displays.wayland_look import LookError, Output, look
 from punktfunk.media.plan import Mode
+from punktfunk.media.wayland import client as wayland_client
+from punktfunk.media.wayland import look as wayland_look
+from punktfunk.media.wayland.look import LookError, Output, look
+from punktfunk.media.wayland.wire import Arguments, Message, MessageStream, message, string, uint
 
 
 def build(target: int, opcode: int, *arguments: int | str) -> bytes:

@@ -7,9 +7,9 @@ import struct
 
 import pytest
 
-from punktfunk.media.displays.kwin.client import MAX_GLOBALS, MAX_OBJECTS, WaylandClient
 from punktfunk.media.displays.kwin.fake_input import FakeInput
-from punktfunk.media.displays.kwin.wire import (
+from punktfunk.media.wayland.client import MAX_GLOBALS, MAX_OBJECTS, WaylandClient
+from punktfunk.media.wayland.wire import (
     MAX_STRING_BYTES,
     Arguments,
     Message,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from punktfunk.media.displays.kwin.client import Global
-from punktfunk.media.displays.kwin.connection import WaylandConnection
-from punktfunk.media.displays.kwin.wire import Arguments, WaylandError, uint
 from punktfunk.media.plan import Mode
+from punktfunk.media.wayland.client import Global
+from punktfunk.media.wayland.connection import WaylandConnection
+from punktfunk.media.wayland.wire import Arguments, WaylandError, uint
 
 MAX_OUTPUTS = 64
 MAX_KEYMAP_BYTES = 128 * 1024

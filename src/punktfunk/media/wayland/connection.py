@@ -10,8 +10,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from punktfunk.media.displays.kwin.client import MAX_DESCRIPTORS, WaylandClient
-from punktfunk.media.displays.kwin.wire import WaylandError
+from punktfunk.media.wayland.client import MAX_DESCRIPTORS, WaylandClient
+from punktfunk.media.wayland.wire import WaylandError
 
 CONNECT_TIMEOUT_S = 1.0
 ANSWER_TIMEOUT_S = 2.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from punktfunk.media.displays.kwin.client import Global, WaylandClient
-from punktfunk.media.displays.kwin.wire import Arguments, uint
+from punktfunk.media.wayland.client import Global, WaylandClient
+from punktfunk.media.wayland.wire import Arguments, uint
 
 MAX_KEYMAP_BYTES = 1024 * 1024
 """Real ones have about 60 KiB."""

@@ -1,0 +1,1 @@
+"""Wayland on the wire: what is spoken with desktops that run already."""
