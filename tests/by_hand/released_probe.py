@@ -1,4 +1,4 @@
-"""The reference client, as somebody released it, against a real host: ``python -m tests.e2e.released_probe PROGRAM``.
+"""The reference client, as released, against a real host: ``python -m tests.by_hand.released_probe PROGRAM``.
 
 PROGRAM is a ``punktfunk-probe`` of the original project, built outside of this repository. Each case is one run of it;
 what it says about itself, what it stored and what the host knows have to fit. Prints a table; exit status 1 where a

@@ -1,5 +1,5 @@
 """A person's GNOME is streamed, with the real mutter: a monitor for each session, picture, keys, pointer, text,
-crashes, and all as before. Runs where mutter is installed; what needs none is in tests/unit/media/portal."""
+crashes, and all as before. Needs mutter (58 MB more packages); what every machine tests is test_mutter_stand_in."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.by_hand.mutter_tools import MONITOR, PersonsGnome, needs_mutter
 from tests.e2e.desktop_tools import DESKTOP_USER, file_appears, read
 from tests.e2e.host_process import HostProcess, running_host
-from tests.e2e.mutter_tools import MONITOR, PersonsGnome, needs_mutter
 from tests.e2e.native_tools import eventually, paired_identity, session, workers
 
 from punktfunk.client.connection import Mode
