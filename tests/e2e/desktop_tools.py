@@ -29,6 +29,8 @@ from tests.e2e.host_process import HostProcess
 
 DESKTOP_PROGRAMS = ("sway", "foot", "waybar", "dbus-run-session", "pactl", "pipewire")
 DESKTOP_USER = "punktfunk-desktop"
+OWNER = DESKTOP_USER if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+"""Whose the processes of an embedded desktop are."""
 CHECKOUT = Path(__file__).parents[2]
 TERMINAL_BACKGROUND = (0x10, 0x1A, 0x22)
 FIRST_PICTURE_S = 10.0

@@ -17,8 +17,11 @@ from typing import Any
 
 import pytest
 
+from punktfunk.session.sound_server import write_wireplumber_settings
+
 START_S = 15.0
 PATIENCE_S = 15.0
+
 PROGRAMS = ("dbus-daemon", "pipewire", "wireplumber", "pw-dump")
 
 needs_pipewire = pytest.mark.skipif(
@@ -39,7 +42,12 @@ class KdeSession:
         """That of a terminal in it."""
         kept = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
         address = f"unix:path={self.folder}/bus"
-        return {**kept, "XDG_RUNTIME_DIR": str(self.folder), "DBUS_SESSION_BUS_ADDRESS": address}
+        return {
+            **kept,
+            "XDG_RUNTIME_DIR": str(self.folder),
+            "XDG_CONFIG_HOME": str(self.folder / "config"),
+            "DBUS_SESSION_BUS_ADDRESS": address,
+        }
 
     def start(self) -> KdeSession:
         """Start everything and wait until it works."""
@@ -47,6 +55,8 @@ class KdeSession:
         until(lambda: (self.folder / "bus").is_socket(), "the bus is there", START_S)
         self._run("pipewire")
         until(lambda: (self.folder / "pipewire-0").is_socket(), "PipeWire is there", START_S)
+        # With its own settings it gives up where there is no logind.
+        write_wireplumber_settings(self.folder / "config")
         self._run("wireplumber")
         until(lambda: "WirePlumber" in self._pw_dump(), "WirePlumber is there", START_S)
         self.start_kwin()

@@ -18,6 +18,7 @@ from tests.conformance.moonlight.stream import Stream
 from tests.e2e.desktop_tools import (
     DESKTOP_USER,
     ENTER,
+    OWNER,
     Picture,
     Screen,
     as_user,
@@ -96,7 +97,7 @@ async def test_first_picture_then_a_typed_command_works(host: HostProcess) -> No
         assert not is_blank(picture)
         out = host.folder / "typed"
         await type_command(stream, f'echo "It\'s $((6*7)): {{a,b}} ~ | & done" > {out}; id -un >> {out}')
-        expected_user = DESKTOP_USER if os.geteuid() == 0 else os.environ.get("USER", "")
+        expected_user = OWNER
         assert await file_appears(out) == f"It's 42: {{a,b}} ~ | & done\n{expected_user}\n"
     assert not client.violations.excluding(*TIMING), client.violations
 
@@ -219,7 +220,7 @@ async def test_the_end_of_an_app_ends_the_session(host: HostProcess) -> None:
 
 async def test_cancel_leaves_no_process_not_even_daemons(host: HostProcess) -> None:
     async with paired_client(host) as client:
-        before = set(processes_of(DESKTOP_USER))
+        before = set(processes_of(OWNER))
         async with desktop(client, MODE) as (stream, screen):
             await screen.until(shows_terminal)
             daemon = (
@@ -228,7 +229,7 @@ async def test_cancel_leaves_no_process_not_even_daemons(host: HostProcess) -> N
             await type_command(stream, f"nohup sleep 998 & setsid -f python3 -c '{daemon}'; env -i sleep 997 &")
             await type_command(stream, f"echo started > {host.folder}/daemons")
             await file_appears(host.folder / "daemons")
-            running = " ".join(command for pid, command in processes_of(DESKTOP_USER).items() if pid not in before)
+            running = " ".join(command for pid, command in processes_of(OWNER).items() if pid not in before)
             assert all(mark in running for mark in ("sleep 998", "time.sleep(999)", "sleep 997", "sway"))
         deadline = time.monotonic() + GONE_S
         while left := new_processes(before):
@@ -270,6 +271,6 @@ def new_processes(before: set[int]) -> list[str]:
     """What runs now and did not before, spare workers and their like left out."""
     return [
         command
-        for pid, command in processes_of(DESKTOP_USER).items()
+        for pid, command in processes_of(OWNER).items()
         if pid not in before and "punktfunk" not in command and "pactl" not in command
     ]

@@ -27,6 +27,7 @@ from tests.pipewire_producer import PICTURE_COLOR
 from punktfunk.client.connection import Mode
 from punktfunk.client.session import Options, Session
 from punktfunk.media.stamp import read_stamp
+from punktfunk.session.sound_server import write_wireplumber_settings
 from punktfunk.wire.punktfunk1.caps import HostCaps
 
 pytestmark = [pytest.mark.e2e, needs_pipewire]
@@ -50,7 +51,12 @@ class GnomeSession:
         """That of a terminal in it."""
         kept = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
         address = f"unix:path={self.folder}/bus"
-        return {**kept, "XDG_RUNTIME_DIR": str(self.folder), "DBUS_SESSION_BUS_ADDRESS": address}
+        return {
+            **kept,
+            "XDG_RUNTIME_DIR": str(self.folder),
+            "XDG_CONFIG_HOME": str(self.folder / "config"),
+            "DBUS_SESSION_BUS_ADDRESS": address,
+        }
 
     def start(self) -> GnomeSession:
         """Start everything and wait until it works."""
@@ -58,6 +64,8 @@ class GnomeSession:
         until((self.folder / "bus").is_socket, "the bus is there", START_S)
         self._run("pipewire")
         until((self.folder / "pipewire-0").is_socket, "PipeWire is there", START_S)
+        # With its own settings it gives up where there is no logind.
+        write_wireplumber_settings(self.folder / "config")
         self._run("wireplumber")
         self.start_mutter()
         return self

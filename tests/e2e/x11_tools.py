@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from tests.e2e.desktop_tools import DESKTOP_USER
+from tests.e2e.desktop_tools import DESKTOP_USER, OWNER
 
 from punktfunk.media.x11.atoms import read_property
 from punktfunk.media.x11.connection import X11Connection, X11Gone, request
@@ -36,11 +36,6 @@ _ALL_INPUT = 1 | 2 | 4 | 8 | 64 | 1 << 15
 needs_x11 = pytest.mark.skipif(
     not all(map(shutil.which, ("Xvfb", "xterm"))), reason="needs Xvfb and xterm (scripts/packages-test.txt)"
 )
-
-
-def person() -> str:
-    """Whose desktop it is: the account that desktops run as."""
-    return DESKTOP_USER if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
 
 
 @dataclass
@@ -151,7 +146,7 @@ class X11Server:
         return (*facts, frozenset(self.held_keys()))
 
     def _spawn(self, command: list[str] | tuple[str, ...], pass_fds: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
-        account = pwd.getpwnam(person())
+        account = pwd.getpwnam(OWNER)
         user: dict[str, object] = {}
         if os.geteuid() == 0:
             user = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": [account.pw_gid]}
@@ -183,7 +178,7 @@ class X11Server:
 def x11_server() -> Iterator[X11Server]:
     """A desktop that is ended afterwards. Skips where there is no account for it."""
     try:
-        pwd.getpwnam(person())
+        pwd.getpwnam(OWNER)
     except KeyError:
         pytest.skip(f"there is no account {DESKTOP_USER}")
     folder = Path(tempfile.mkdtemp(prefix="pf-x11-"))

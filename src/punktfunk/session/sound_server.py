@@ -316,12 +316,17 @@ async def _started(server: SoundServer) -> SoundServer:
     return server
 
 
-def _prepare_folder(runtime: RuntimeDir) -> Path:
-    folder = runtime.subdir("sound")
+def write_wireplumber_settings(config_home: Path) -> None:
+    """For a WirePlumber that leaves the machine's devices alone and needs neither logind nor a session bus."""
     for name, text in _WIREPLUMBER_FILES.items():
-        path = folder / "config" / "wireplumber" / name
+        path = config_home / "wireplumber" / name
         path.parent.mkdir(parents=True)
         path.write_text(text)
+
+
+def _prepare_folder(runtime: RuntimeDir) -> Path:
+    folder = runtime.subdir("sound")
+    write_wireplumber_settings(folder / "config")
     if runtime.owner.uid != os.geteuid():
         for path in (folder, *folder.rglob("*")):
             os.chown(path, runtime.owner.uid, runtime.owner.gid, follow_symlinks=False)
