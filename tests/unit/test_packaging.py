@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -65,4 +66,6 @@ def test_systemd_finds_nothing_to_say(unit: Path, tmp_path: Path) -> None:
     )
     about_it = [line for line in (result.stdout + result.stderr).splitlines() if "punktfunk-host" in line]
     assert about_it == []
+    if os.geteuid() != 0 and not Path("/run/systemd").exists() and "'/run/systemd/'" in result.stderr:
+        pytest.skip("needs /run/systemd, which only root can make where systemd does not run")
     assert result.returncode == 0, result.stderr

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 TOOLS = (
     "bash", "cat", "cut", "dirname", "env", "flock", "grep", "id", "ldconfig", "mkdir", "mktemp", "rm", "sha256sum",
-    "sleep", "tail", "touch",
+    "sleep", "tail", "touch", "true",
 )  # fmt: skip
 OFFLINE_APT = "Err:1 http://deb.example bookworm InRelease\n  Temporary failure resolving 'deb.example'"
 OFFLINE_PIP = "WARNING: Retrying after connection broken by 'NewConnectionError(...: Network is unreachable)'"
