@@ -22,7 +22,9 @@ pytestmark = pytest.mark.vm
 
 USER, USER_ID = "ann", 4711
 NODES = ("/dev/uinput", "/dev/uhid")
-KEPT = ("passwd", "group", "shadow", "gshadow", "login.defs", "nsswitch.conf", "ld.so.cache", "udev", "default")
+KEPT = ("passwd", "group", "login.defs", "nsswitch.conf", "ld.so.cache", "udev", "default")
+LOCKED = (("passwd", "shadow", "{}:*:19000:0:99999:7:::\n"), ("group", "gshadow", "{}:*::\n"))
+"""The machine's own are closed to whoever started the guest as an ordinary user."""
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +39,10 @@ def own_etc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             shutil.copytree(source, etc / name, symlinks=True)
         elif source.exists():
             shutil.copy2(source, etc / name)
+    for names, secrets, line in LOCKED:
+        listed = (etc / names).read_text().splitlines()
+        (etc / secrets).write_text("".join(line.format(entry.partition(":")[0]) for entry in listed))
+        (etc / secrets).chmod(0o600)
     etc.chmod(0o755)
     subprocess.run(["mount", "--bind", etc, "/etc"], check=True)
     subprocess.run(["useradd", "--no-create-home", "--uid", str(USER_ID), USER], check=True)
