@@ -17,11 +17,13 @@ _KEYMAP, _XKB_V1 = 0, 1
 
 
 class SeatKeymap:
-    """Follows the keyboard of the first seat; ``text`` is its keymap in XKB's own language, "" while there is none."""
+    """Follows the keyboard of the first seat; ``text`` is its keymap in XKB's own language, "" while there is none of
+    at most ``max_bytes``."""
 
-    def __init__(self, client: WaylandClient) -> None:
+    def __init__(self, client: WaylandClient, max_bytes: int = MAX_KEYMAP_BYTES) -> None:
         self.text = ""
         self._client = client
+        self._max_bytes = max_bytes
         self._version = 0
         self._seat = 0
         self._keyboard = 0
@@ -51,7 +53,7 @@ class SeatKeymap:
         fd = self._client.take_descriptor()
         try:
             kind, size = arguments.uint(), arguments.uint()
-            if kind == _XKB_V1 and 0 < size <= MAX_KEYMAP_BYTES:
+            if kind == _XKB_V1 and 0 < size <= self._max_bytes:
                 self.text = _read(fd, size)
         finally:
             os.close(fd)
