@@ -18,6 +18,7 @@ from punktfunk.media.video_source import HostCompositor
 from punktfunk.media.wayland.look import Output
 from punktfunk.session.desktops.apps import AppProcess
 from punktfunk.session.desktops.base import DesktopError, RunningApp
+from punktfunk.session.desktops.lasting import until_ended
 from punktfunk.session.desktops.sway_outputs import BorrowedOutput, SwayOutputs
 from punktfunk.session.desktops.wayland_session import Wanted, WaylandSession, find_session
 from punktfunk.session.plan import App
@@ -196,15 +197,6 @@ def _default_keyboard(environment: Mapping[str, str]) -> KeyboardLayout:
 
 
 async def _gone(display: str) -> None:
-    """Until nobody listens on the socket any more: a connection that says nothing lasts as long as its compositor."""
-    try:
-        reader, writer = await asyncio.open_unix_connection(display)
-    except OSError:
-        return
-    try:
-        while await reader.read(4096):
-            pass
-    except OSError:
-        pass
-    finally:
-        writer.close()
+    """Until nobody listens on the socket any more."""
+    with contextlib.suppress(OSError):
+        await until_ended(*await asyncio.open_unix_connection(display))

@@ -28,6 +28,7 @@ from punktfunk.media.x11.loan import borrow, give_back, give_back_keys, read_loa
 from punktfunk.media.x11.randr import RandR
 from punktfunk.session.desktops.apps import AppProcess
 from punktfunk.session.desktops.base import DesktopError, RunningApp
+from punktfunk.session.desktops.lasting import until_ended
 from punktfunk.session.identity import UserIdentity
 from punktfunk.session.plan import App
 from punktfunk.session.processes import host_is_alive, host_mark
@@ -270,13 +271,7 @@ class X11Desktop:
 
     async def _until_gone(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """This connection also keeps a server from starting over, as some do when their last client leaves."""
-        try:
-            while await reader.read(4096):
-                pass
-        except OSError:
-            pass
-        finally:
-            writer.close()
+        await until_ended(reader, writer)
         log.warning("the X server of %s has ended", self._shared.place.display)
         self._ended.set()
 
