@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from punktfunk.media.displays.overlay_keymap import SETTLE_S, SPARE_KEYCODES
-from punktfunk.media.displays.pixelflux_seat import MAX_WAIT_S, PixelfluxSeat
+from punktfunk.media.displays.overlay_typist import MAX_WAIT_S
+from punktfunk.media.displays.pixelflux_seat import PixelfluxSeat
 
 COUNT = len(SPARE_KEYCODES)
 

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from punktfunk.media.displays.overlay_keymap import SPARE_KEYCODES, OverlayKeymap
+from punktfunk.media.displays.overlay_typist import OverlayTypist
 
 _XKB_OFFSET = 8
 _TEXT_KEYCODES = frozenset(SPARE_KEYCODES)
-MAX_WAIT_S = 1.0
-"""For one text. Meanwhile nothing else that the client asks for is done; X11 programs may misread what is longer."""
 _AXIS_UNITS_PER_NOTCH = 10.0
 
 
@@ -30,9 +29,7 @@ class PixelfluxSeat:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._capture = capture
-        self._clock = clock
-        self._sleep = sleep
-        self._overlay = OverlayKeymap()
+        self._typist = OverlayTypist(OverlayKeymap(), self._tap, clock=clock, sleep=sleep)
         self._size = (1, 1)
 
     def resized(self, width: int, height: int) -> None:
@@ -51,18 +48,7 @@ class PixelfluxSeat:
     def text(self, text: str) -> None:
         """Type characters that the layout need not have; ordered with the keys. Waits, up to 0.2 s for every 46
         different characters, when much text comes at once."""
-        step, patience_s = self._overlay.capacity, MAX_WAIT_S
-        for start in range(0, len(text), step):
-            part = text[start : start + step]
-            wait_s = min(self._overlay.free_at(part) - self._clock(), patience_s)
-            if wait_s > 0:
-                self._sleep(wait_s)
-                patience_s -= wait_s
-            overlay, keycodes = self._overlay.assign(part)
-            if overlay is not None:
-                self._capture.set_keymap_overlay(overlay)
-            self._capture.inject_keys([(keycode, state) for keycode in keycodes for state in (1, 0)])
-            self._overlay.tapped(keycodes, self._clock())
+        self._typist.type(text)
 
     def move_to(self, x: float, y: float) -> None:
         """Place the pointer, in pixels of the picture."""
@@ -83,3 +69,8 @@ class PixelfluxSeat:
     def scroll(self, right_notches: float, down_notches: float) -> None:
         """Turn the wheels; fractions of a notch arrive as smooth scrolling."""
         self._capture.inject_mouse_scroll(right_notches * _AXIS_UNITS_PER_NOTCH, down_notches * _AXIS_UNITS_PER_NOTCH)
+
+    def _tap(self, _text: str, overlay: list[tuple[int, int]] | None, keycodes: list[int]) -> None:
+        if overlay is not None:
+            self._capture.set_keymap_overlay(overlay)
+        self._capture.inject_keys([(keycode, state) for keycode in keycodes for state in (1, 0)])

@@ -7,13 +7,12 @@ import time
 from collections.abc import Callable
 
 from punktfunk.media.displays.overlay_keymap import OverlayKeymap, keysym
+from punktfunk.media.displays.overlay_typist import OverlayTypist
 from punktfunk.media.x11 import keyboard
 from punktfunk.media.x11.connection import X11Connection
 from punktfunk.media.x11.keyboard import fake_input
 from punktfunk.media.x11.randr import Region
 
-MAX_WAIT_S = 1.0
-"""For one text, see PixelfluxSeat."""
 MAX_NOTCHES = 64
 """Clicks of one wheel event; more are nobody's finger."""
 MAX_DISTANCE = 32_767
@@ -58,9 +57,8 @@ class XTestSeat:
         self._x = x
         self._opcode = x.needed("XTEST").opcode
         self._spare = frozenset(spare)
-        self._overlay = OverlayKeymap(spare)
+        self._typist = OverlayTypist(OverlayKeymap(spare), self._tap, clock=clock, sleep=sleep)
         self._region = region
-        self._clock, self._sleep = clock, sleep
         self._right, self._down = Wheel(), Wheel()
         keyboard.release_held(x)
         keyboard.lock_modifiers(x, keyboard.lock_mask(x), 0)
@@ -81,18 +79,7 @@ class XTestSeat:
 
     def text(self, text: str) -> None:
         """Type characters that the layout need not have; ordered with the keys. Waits when much comes at once."""
-        step, patience_s = self._overlay.capacity, MAX_WAIT_S
-        for start in range(0, len(text), step) if step else ():
-            part = text[start : start + step]
-            wait_s = min(self._overlay.free_at(part) - self._clock(), patience_s)
-            if wait_s > 0:
-                self._sleep(wait_s)
-                patience_s -= wait_s
-            _, keycodes = self._overlay.assign(part)
-            self._bind(dict(zip(keycodes, filter(None, map(keysym, part)), strict=True)))
-            for keycode in keycodes:
-                self._x.send(*(fake_input(self._opcode, kind, keycode) for kind in (_PRESS, _RELEASE)))
-            self._overlay.tapped(keycodes, self._clock())
+        self._typist.type(text)
 
     def move_to(self, x: float, y: float) -> None:
         """Place the pointer, in pixels of the picture."""
@@ -122,6 +109,11 @@ class XTestSeat:
 
     def _fake(self, kind: int, detail: int) -> None:
         self._x.send(fake_input(self._opcode, kind, detail))
+
+    def _tap(self, text: str, _overlay: list[tuple[int, int]] | None, keycodes: list[int]) -> None:
+        self._bind(dict(zip(keycodes, filter(None, map(keysym, text)), strict=True)))
+        for keycode in keycodes:
+            self._x.send(*(fake_input(self._opcode, kind, keycode) for kind in (_PRESS, _RELEASE)))
 
     def _bind(self, wanted: dict[int, int]) -> None:
         """Give spare keycodes their characters. Those that have them stay as they are, since each change is told to
