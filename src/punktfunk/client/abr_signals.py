@@ -12,8 +12,6 @@ BASE_SPAN_S = 30.0
 PANIC_DELAY_MS = 30.0
 WIRE_PER_VIDEO = 1.065
 """Bytes on the wire per byte of video without FEC: headers, tags, padding."""
-
-
 NATURAL_PERCENT = 15.0
 """The most loss that may be a path's nature; parity does not mend more."""
 
@@ -91,9 +89,9 @@ class Judge:
     Loss that was there from the first window on may as well be a path that was too narrow from the start: all of it
     counts, until there was a window without, or a lower rate has not helped (``loss_is_nature``)."""
 
-    loss_known = False
-
     def __init__(self) -> None:
+        self.loss_known = False
+        """Whether the loss that is the path's nature can be told from that of a full one."""
         self._delay, self._loss = _Base(WINDOW_S), _Base(WINDOW_S)
         self._decode, self._encode = _Base(WINDOW_S), _Base(WINDOW_S)
 
