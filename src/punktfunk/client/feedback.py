@@ -11,10 +11,11 @@ from punktfunk.client.abr import BitrateController
 from punktfunk.client.abr_signals import Window
 from punktfunk.client.jump_to_live import JumpToLive
 from punktfunk.client.loss_recovery import LossRecovery, Request
-from punktfunk.client.loss_window import UNRECOVERABLE_PPM, Losses, LossWindow
+from punktfunk.client.loss_window import Losses, LossWindow
 from punktfunk.client.reassembly import AccessUnit
 from punktfunk.client.receiver import VideoReceiver
 from punktfunk.wire.punktfunk1.messages import (
+    UNRECOVERABLE_PPM,
     BitrateChanged,
     ControlMessage,
     LossReport,

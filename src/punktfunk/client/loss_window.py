@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from punktfunk.client.reassembly import ReassemblyStatistics
+from punktfunk.wire.punktfunk1.messages import UNRECOVERABLE_PPM
 
 REPORT_INTERVAL_S = 0.75
-UNRECOVERABLE_PPM = 50_000
 MAX_PPM = 1_000_000
 
 

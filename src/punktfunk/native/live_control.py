@@ -17,9 +17,6 @@ from punktfunk.native.speed_test import DECLINED, ProbeGate
 from punktfunk.wire.punktfunk1 import DEFAULT_BITRATE_KBPS
 from punktfunk.wire.punktfunk1 import messages as m
 
-UNRECOVERABLE_PPM = 50_000
-"""What a client adds to its report when a frame was beyond repair (§6.2)."""
-
 Outcome = m.ControlMessage | ev.SessionEvent
 
 
@@ -82,7 +79,7 @@ class LiveControl:
         fec.report(message.loss_ppm)
         changed = [ev.FecChanged(fec.protection)] if fec.protection != before else []
         lost_ppm = min(message.loss_ppm, 1_000_000)
-        added_ppm = UNRECOVERABLE_PPM if self._frames_lost and lost_ppm >= UNRECOVERABLE_PPM else 0
+        added_ppm = m.UNRECOVERABLE_PPM if self._frames_lost and lost_ppm >= m.UNRECOVERABLE_PPM else 0
         self._frames_lost = False
         return [ev.LossReported(lost_ppm, lost_ppm - added_ppm), *changed]
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from punktfunk.client.abr import BitrateController
 from punktfunk.client.abr_signals import WINDOW_S, Window
 from punktfunk.client.feedback import MAX_REPAIRABLE_PPM
-from punktfunk.client.loss_window import UNRECOVERABLE_PPM
 from punktfunk.native import parity
 from punktfunk.native.adaptive_fec import AdaptiveFec
+from punktfunk.wire.punktfunk1.messages import UNRECOVERABLE_PPM
 from punktfunk.wire.punktfunk1.video import recovery_shards
 
 STEP_S = 1 / 60

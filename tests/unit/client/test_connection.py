@@ -8,7 +8,6 @@ from tests.wire.native_stream import KEY, Host
 from punktfunk.client.arrival import Arrival
 from punktfunk.client.connection import MAX_CURSOR_SHAPES, Connection, Mode
 from punktfunk.client.frame import Limits
-from punktfunk.client.loss_window import UNRECOVERABLE_PPM
 from punktfunk.client.reassembly import AccessUnit
 from punktfunk.client.receiver import VideoReceiver
 from punktfunk.client.rumble import RumbleLevel
@@ -294,7 +293,7 @@ def receive(c: Connection, host: Host, frames: range, *, keep: int) -> None:
             c.receiver.receive(packet, index / 60)
 
 
-@pytest.mark.parametrize(("keep", "ppm"), [(11, 0), (10, 90_909), (5, UNRECOVERABLE_PPM)])
+@pytest.mark.parametrize(("keep", "ppm"), [(11, 0), (10, 90_909), (5, m.UNRECOVERABLE_PPM)])
 def test_losses_of_frames_that_never_became_whole_count(keep: int, ppm: int) -> None:
     c, host = connection(), Host()
     host.packetizer.protection = Protection(10)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 NOT_A_FILE = 0xFFFF_FFFF
 MAX_CURSOR_SIDE = 120
+UNRECOVERABLE_PPM = 50_000
+"""What a client adds to its report when a frame was beyond repair (§6.2)."""
 
 
 @dataclass(frozen=True, slots=True)
