@@ -16,7 +16,7 @@ from punktfunk.session.identity import UserIdentity
 
 @pytest.fixture(autouse=True)
 def someone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "desktop_user", lambda *_, **__: UserIdentity("someone", 1, 1, "/nowhere", ""))
+    monkeypatch.setattr(Context, "desktop_user", lambda _context: UserIdentity("someone", 1, 1, "/nowhere", ""))
 
 
 def context_with(kind: str, environment: dict[str, str] | None = None, display: str = "") -> Context:

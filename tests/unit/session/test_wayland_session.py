@@ -279,7 +279,7 @@ async def test_doctor_says_what_there_is_and_what_is_asked_for(
     compositors: dict[str, Compositor],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(doctor, "desktop_user", lambda *_name, **_more: user)
+    monkeypatch.setattr(Context, "desktop_user", lambda _context: user)
 
     async def said(kind: str) -> tuple[Status, str]:
         settings = Settings(display=DisplaySettings(kind=kind))  # type: ignore[arg-type]

@@ -12,6 +12,7 @@ import msgspec
 
 from punktfunk.host.settings import LoadedSettings, Settings, config_file, load
 from punktfunk.host.settings_sources import SettingsError
+from punktfunk.session.identity import UserIdentity, desktop_user
 
 DEFAULT_DEADLINE_S = 10.0
 
@@ -41,6 +42,11 @@ class Context(msgspec.Struct, frozen=True):
     file: Path
     mistakes: str = ""
     warnings: str = ""
+
+    def desktop_user(self) -> UserIdentity:
+        """The account whose desktops are streamed. Raises IdentityError."""
+        requested = self.settings.display.user or None
+        return desktop_user(requested, xdg_runtime_dir=self.environment.get("XDG_RUNTIME_DIR"))
 
 
 class Check(msgspec.Struct, frozen=True):

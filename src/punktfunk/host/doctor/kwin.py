@@ -10,7 +10,7 @@ from punktfunk.media.displays.kwin.seat import PERMISSION_FIX
 from punktfunk.session.desktops.base import DesktopError
 from punktfunk.session.desktops.kwin import find_kwin, kwin_obstacle, missing_interfaces
 from punktfunk.session.desktops.user_session import UserSession
-from punktfunk.session.identity import IdentityError, desktop_user
+from punktfunk.session.identity import IdentityError
 
 _FIX = "start the host in a Plasma session on Wayland, as its user"
 _UNTRIED = "its pictures are untested with a graphics card"
@@ -20,7 +20,7 @@ async def kwin(context: Context) -> Outcome:
     """There is a KDE session, and KWin lets this program make outputs and type in it."""
     display = context.settings.display
     try:
-        user = desktop_user(display.user or None, xdg_runtime_dir=context.environment.get("XDG_RUNTIME_DIR"))
+        user = context.desktop_user()
         session = UserSession.of(user, context.environment)
         if obstacle := kwin_obstacle(session):
             raise DesktopError(obstacle)

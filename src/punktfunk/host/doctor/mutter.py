@@ -12,7 +12,7 @@ from punktfunk.media.portal.mutter import REMOTE_DESKTOP, SCREEN_CAST
 from punktfunk.media.portal.session_bus import BusError, SessionBus
 from punktfunk.session.desktops.mutter import mutter_obstacle
 from punktfunk.session.desktops.user_session import UserSession
-from punktfunk.session.identity import IdentityError, desktop_user
+from punktfunk.session.identity import IdentityError
 
 _FIX = "log in to GNOME, and start the host as that user from that session; or as root with display.user"
 _SHELL = DBusAddress("/org/gnome/Shell", "org.gnome.Shell", "org.gnome.Shell")
@@ -24,7 +24,7 @@ async def mutter(context: Context) -> Outcome:
     display = context.settings.display
     asked_for = display.kind == "mutter"
     try:
-        user = desktop_user(display.user or None, xdg_runtime_dir=context.environment.get("XDG_RUNTIME_DIR"))
+        user = context.desktop_user()
         session = UserSession.of(user, context.environment)
         if obstacle := mutter_obstacle(session):
             raise BusError(obstacle)

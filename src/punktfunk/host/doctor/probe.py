@@ -23,7 +23,6 @@ from punktfunk.media.plan import AudioPlan, Mode, VideoPlan
 from punktfunk.session.desktops.choice import choose_desktop
 from punktfunk.session.desktops.look import LookSettings
 from punktfunk.session.desktops.wayland_session import Wanted
-from punktfunk.session.identity import desktop_user
 from punktfunk.session.lifecycle import EndReason
 from punktfunk.session.plan import App
 from punktfunk.session.runtime_dirs import RuntimeDir
@@ -95,8 +94,7 @@ async def probe_session(
     """
     settings = context.settings
     async with contextlib.AsyncExitStack() as exits:
-        login_dir = context.environment.get("XDG_RUNTIME_DIR")
-        user = desktop_user(settings.display.user or None, xdg_runtime_dir=login_dir)
+        user = context.desktop_user()
         runtime = RuntimeDir.create(user)
         exits.callback(runtime.close)
         folder = runtime.subdir("doctor")

@@ -8,7 +8,7 @@ from punktfunk.host.doctor.check import Check, Context, Outcome, fail, ok, skip
 from punktfunk.session.desktops.base import DesktopError
 from punktfunk.session.desktops.wayland_session import Wanted, find_session
 from punktfunk.session.desktops.wlroots import describe
-from punktfunk.session.identity import IdentityError, UserIdentity, desktop_user
+from punktfunk.session.identity import IdentityError, UserIdentity
 
 _FIX = "start the host in that desktop, or set display.wayland_display, display.output and, as root, display.user"
 _WAY_IN = "keys and mouse by its virtual devices, kept in that output, text through spare keys"
@@ -20,7 +20,7 @@ async def wlroots(context: Context) -> Outcome:
     wanted = Wanted(context.environment, display.wayland_display, display.output)
     asked_for = display.kind == "wlroots"
     try:
-        user = desktop_user(display.user or None, xdg_runtime_dir=context.environment.get("XDG_RUNTIME_DIR"))
+        user = context.desktop_user()
         words = await asyncio.to_thread(_describe, user, wanted)
     except (DesktopError, IdentityError) as error:
         return fail(str(error), _FIX) if asked_for else skip(f"not asked for; {error}")

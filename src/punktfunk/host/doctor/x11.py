@@ -11,7 +11,7 @@ from punktfunk.media.x11.loan import read_loan
 from punktfunk.media.x11.randr import RandR
 from punktfunk.session.desktops.base import DesktopError
 from punktfunk.session.desktops.x11 import X11Place, examine, find_place
-from punktfunk.session.identity import IdentityError, desktop_user
+from punktfunk.session.identity import IdentityError
 
 _NAME_IT = 'set display.x11_display, to ":0" for example, or start the host from a terminal of that desktop'
 _REACH_IT = "run the host as that desktop's user, with its XAUTHORITY, or name another one: display.x11_display"
@@ -21,7 +21,7 @@ async def x11(context: Context) -> Outcome:
     """There is an X server that can be streamed, and what it can do."""
     display = context.settings.display
     try:
-        user = desktop_user(display.user or None, xdg_runtime_dir=context.environment.get("XDG_RUNTIME_DIR"))
+        user = context.desktop_user()
         place = find_place(display.x11_display, user, context.environment)
     except (DesktopError, IdentityError) as error:
         return fail(str(error), _NAME_IT) if display.kind == "x11" else skip(f"not asked for; {error}")
