@@ -12,22 +12,26 @@ from punktfunk.media.frames import Codec, FrameHandler
 from punktfunk.media.plan import Mode, VideoPlan
 
 
+class TargetKeyboard(msgspec.Struct, frozen=True):
+    """What injected keys are meant for: XKB's names, or a whole XKB ``keymap`` that is taken instead of them."""
+
+    layout: str = "us"
+    variant: str = ""
+    options: str = ""
+    keymap: str = ""
+
+
 class HostCompositor(msgspec.Struct, frozen=True, tag=True):
     """A compositor that runs outside of the worker. ``wayland_display`` is its socket's absolute path. ``sway_socket``
     is the path of its i3-style control socket when it is sway: its refresh timer is then kept in step with the plan.
     ``output`` is the name of the one output that is captured, with the pointer kept in it, "" where there is but one;
     a named output has the mode that its desktop gave it, and takes the plan's only through ``sway_socket``.
-    ``keyboard_layout``, ``keyboard_variant`` and ``keyboard_options`` are XKB names for the injected keyboard,
-    ``keymap`` is a whole XKB keymap that is taken instead of them. ``strays``: buttons may be down
-    that nobody holds."""
+    ``keyboard`` is the injected one's. ``strays``: buttons may be down that nobody holds."""
 
     wayland_display: str
     sway_socket: str = ""
     output: str = ""
-    keyboard_layout: str = "us"
-    keyboard_variant: str = ""
-    keyboard_options: str = ""
-    keymap: str = ""
+    keyboard: TargetKeyboard = TargetKeyboard()
     strays: bool = False
 
 
@@ -36,27 +40,20 @@ class OwnCompositor(msgspec.Struct, frozen=True, tag=True):
     Wayland socket known to the programs of the session."""
 
     socket_link: str
-    keyboard_layout: str = "us"
-    keyboard_variant: str = ""
-    keyboard_options: str = ""
+    keyboard: TargetKeyboard = TargetKeyboard()
 
 
 class PortalScreen(msgspec.Struct, frozen=True, tag=True):
     """A screen that a desktop of the user's makes for the stream, captured through a portal of the worker's own in
     ``folder``. ``desktop`` says whose interfaces answer it, ``bus_address`` is the user's session bus, and
-    ``pipewire_socket`` the absolute path of the user's PipeWire. ``keyboard_layout``, ``keyboard_variant`` and
-    ``keyboard_options`` are XKB names of the keyboard that keys are meant for, ``keymap`` is the desktop's own, which
-    is taken instead of them. With ``kwin``, ``wayland_display`` is its
-    socket's path, ``output`` what the screen is called, and the keyboard is the desktop's own."""
+    ``pipewire_socket`` the absolute path of the user's PipeWire. With ``kwin``, ``wayland_display`` is its socket's
+    path, ``output`` what the screen is called, and the keyboard is the desktop's own."""
 
     desktop: Literal["mutter", "kwin"]
     folder: str
     bus_address: str
     pipewire_socket: str
-    keyboard_layout: str = "us"
-    keyboard_variant: str = ""
-    keyboard_options: str = ""
-    keymap: str = ""
+    keyboard: TargetKeyboard = TargetKeyboard()
     wayland_display: str = ""
     output: str = ""
 
@@ -64,15 +61,13 @@ class PortalScreen(msgspec.Struct, frozen=True, tag=True):
 class X11Display(msgspec.Struct, frozen=True, tag=True):
     """An X server that runs already. ``authority`` is an Xauthority file that opens it; the worker has both in its
     environment too. ``spare_keycodes`` are those that text may be typed with. The output takes the plan's mode while
-    the desktop's note says that ``session`` holds it. ``keyboard_layout`` and the others are the server's own."""
+    the desktop's note says that ``session`` holds it. ``keyboard`` is the server's own."""
 
     display: str
     authority: str
     session: str
     spare_keycodes: tuple[int, ...] = ()
-    keyboard_layout: str = "us"
-    keyboard_variant: str = ""
-    keyboard_options: str = ""
+    keyboard: TargetKeyboard = TargetKeyboard()
 
 
 class Synthetic(msgspec.Struct, frozen=True, tag=True):

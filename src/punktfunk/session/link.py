@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-LINK_VERSION = 1
+LINK_VERSION = 2
 MAX_MESSAGE_BYTES = 192 * 1024
 MAX_FDS = 8
 

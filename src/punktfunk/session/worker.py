@@ -40,7 +40,6 @@ from punktfunk.media.pulse import PulseError, libpulse
 from punktfunk.media.video_source import (
     DisplayTarget,
     HostCompositor,
-    PortalScreen,
     SourceLost,
     Synthetic,
     VideoSource,
@@ -378,11 +377,11 @@ def _preload() -> None:
 def _layout_facts(display: DisplayTarget) -> LayoutFacts | None:
     if isinstance(display, Synthetic):
         return None
-    names = KeyboardLayout(display.keyboard_layout, display.keyboard_variant, display.keyboard_options)
+    keys = display.keyboard
     try:
-        if isinstance(display, HostCompositor | PortalScreen) and display.keymap:
-            return LayoutFacts.of_keymap(Keymap.of_text(display.keymap))
-        return LayoutFacts.of(names)
+        if keys.keymap:
+            return LayoutFacts.of_keymap(Keymap.of_text(keys.keymap))
+        return LayoutFacts.of(KeyboardLayout(keys.layout, keys.variant, keys.options))
     except (LayoutError, OSError) as error:
         log.warning("keys are taken by their position alone: %s", error)
         return None

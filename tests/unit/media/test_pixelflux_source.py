@@ -17,7 +17,7 @@ from punktfunk.media.displays.pixelflux_source import PixelfluxSource, capture_s
 from punktfunk.media.displays.sway_ipc import SwayControl
 from punktfunk.media.frames import Codec, EncodedFrame, FrameKind
 from punktfunk.media.plan import Mode, VideoPlan
-from punktfunk.media.video_source import HostCompositor, SourceError, SourceLost
+from punktfunk.media.video_source import HostCompositor, SourceError, SourceLost, TargetKeyboard
 from punktfunk.media.wayland.look import Compositor, Output
 
 MODE = Mode(1280, 720, 59_940)
@@ -148,7 +148,8 @@ def test_a_named_output_is_captured_alone_in_the_plans_mode(
         "start_capture",
         lambda deliver, settings: order.append(("capture", settings)) or deliver(stripe(0, -1)),
     )
-    target = msgspec.structs.replace(listening, output="HEADLESS-1", sway_socket="/s", keymap="xkb_keymap {};")
+    keyboard = TargetKeyboard(keymap="xkb_keymap {};")
+    target = msgspec.structs.replace(listening, output="HEADLESS-1", sway_socket="/s", keyboard=keyboard)
     source = PixelfluxSource(target)
     source.start(PLAN, lambda _frame: None)
     assert order[0] == ("HEADLESS-1", MODE)

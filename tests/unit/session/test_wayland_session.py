@@ -17,6 +17,7 @@ from punktfunk.host.doctor.check import Context, Status
 from punktfunk.host.settings import DisplaySettings, Settings
 from punktfunk.input.xkb import KeyboardLayout
 from punktfunk.media.plan import Mode
+from punktfunk.media.video_source import TargetKeyboard
 from punktfunk.media.wayland.look import Compositor, LookError, Output
 from punktfunk.session.desktops import wayland_session, wlroots
 from punktfunk.session.desktops.base import DesktopError
@@ -206,7 +207,8 @@ async def test_sway_gives_an_output_and_takes_it_back(
     desktop = WlrootsDesktop(runtime(user, folder), {"PULSE_SINK": "one"}, Wanted())
     await desktop.start(MODE)
     target = desktop.target
-    assert (target.output, target.sway_socket, target.keymap) == ("HEADLESS-1", str(sway.path), "xkb_keymap {};")
+    assert (target.output, target.sway_socket) == ("HEADLESS-1", str(sway.path))
+    assert target.keyboard == TargetKeyboard(keymap="xkb_keymap {};")
     assert desktop.environment["PULSE_SINK"] == "one"
     assert await desktop.set_mode(Mode(1920, 1080, 60_000)) == Mode(1920, 1080, 60_000)
     assert sway.outputs["HEADLESS-1"] == (1920, 1080)
@@ -238,7 +240,7 @@ async def test_the_settings_keyboard_goes_before_the_desktops(
     compositors["wayland-1"] = compositor(keymap="xkb_keymap {};", outputs=OUTPUTS[:1])
     desktop = WlrootsDesktop(runtime(user, folder), {}, Wanted(), keyboard=KeyboardLayout("fr"))
     await desktop.start(MODE)
-    assert (desktop.target.keyboard_layout, desktop.target.keymap) == ("fr", "")
+    assert desktop.target.keyboard == TargetKeyboard("fr")
 
 
 async def test_a_sway_that_refuses_is_named(

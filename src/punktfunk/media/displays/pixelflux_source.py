@@ -229,12 +229,13 @@ class PixelfluxSource(PixelfluxCapture):
             self._set_output_mode(mode)
 
     def _set_layout(self) -> None:
-        if isinstance(self._target, HostCompositor) and self._target.keymap:
-            self._capture.set_keymap_string(self._target.keymap)
-            return
-        layout, variant = self._target.keyboard_layout, self._target.keyboard_variant
-        if not self._capture.set_xkb_layout(layout, variant, self._target.keyboard_options):
-            log.warning("there is no keyboard layout %r (%r): keys are those of a US keyboard", layout, variant)
+        keys = self._target.keyboard
+        if keys.keymap:
+            self._capture.set_keymap_string(keys.keymap)
+        elif not self._capture.set_xkb_layout(keys.layout, keys.variant, keys.options):
+            log.warning(
+                "there is no keyboard layout %r (%r): keys are those of a US keyboard", keys.layout, keys.variant
+            )
 
     def _realized(self, mode: Mode) -> Mode:
         geometry = self._capture.get_realized_geometry(_PRIMARY)

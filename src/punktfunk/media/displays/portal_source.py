@@ -28,15 +28,7 @@ class PortalSource:
         self._bus_path = _own_bus()
         self._display_path = display_path = os.path.join(target.folder, f"display-{os.getpid()}")
         self._back = back
-        self._inner = PixelfluxSource(
-            HostCompositor(
-                display_path,
-                keyboard_layout=target.keyboard_layout,
-                keyboard_variant=target.keyboard_variant,
-                keyboard_options=target.keyboard_options,
-                keymap=target.keymap,
-            )
-        )
+        self._inner = PixelfluxSource(HostCompositor(display_path, keyboard=target.keyboard))
         self._seat = PortalSeat(self._inner.seat, typist)
         self._server: LocalServer | None = None
         self._display: BareDisplay | None = None

@@ -16,7 +16,7 @@ from punktfunk.input.xkb import KeyboardLayout
 from punktfunk.media.plan import Mode
 from punktfunk.media.video_source import OwnCompositor
 from punktfunk.session.desktops.apps import AppProcess
-from punktfunk.session.desktops.base import RunningApp
+from punktfunk.session.desktops.base import RunningApp, target_keyboard
 from punktfunk.session.desktops.look import Programs
 from punktfunk.session.plan import App
 from punktfunk.session.runtime_dirs import RuntimeDir
@@ -52,9 +52,7 @@ class BareDesktop:
     def target(self) -> OwnCompositor:
         """The compositor that the worker is to bring."""
         assert self._folder is not None
-        return OwnCompositor(
-            str(self._folder / _SOCKET), self._keyboard.layout, self._keyboard.variant, self._keyboard.options
-        )
+        return OwnCompositor(str(self._folder / _SOCKET), target_keyboard(self._keyboard))
 
     @property
     def environment(self) -> dict[str, str]:

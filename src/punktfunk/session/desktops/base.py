@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol, runtime_checkable
 
+from punktfunk.input.xkb import KeyboardLayout
 from punktfunk.media.plan import Mode
-from punktfunk.media.video_source import DisplayTarget, Synthetic
+from punktfunk.media.video_source import DisplayTarget, Synthetic, TargetKeyboard
 from punktfunk.session.plan import App
 
 
 class DesktopError(Exception):
     """The desktop cannot do what was asked; the message is one sentence for the user."""
+
+
+def target_keyboard(names: KeyboardLayout, keymap: str = "") -> TargetKeyboard:
+    """A layout as workers are told it."""
+    return TargetKeyboard(names.layout, names.variant, names.options, keymap)
 
 
 class RunningApp(Protocol):

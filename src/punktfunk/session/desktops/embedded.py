@@ -15,7 +15,7 @@ from punktfunk.media.displays.sway_ipc import SwayControl, SwayError
 from punktfunk.media.plan import Mode
 from punktfunk.media.video_source import HostCompositor
 from punktfunk.session.desktops.apps import AppProcess
-from punktfunk.session.desktops.base import DesktopError, RunningApp
+from punktfunk.session.desktops.base import DesktopError, RunningApp, target_keyboard
 from punktfunk.session.desktops.look import LookSettings, Programs, write_look
 from punktfunk.session.identity import UserIdentity
 from punktfunk.session.plan import App
@@ -82,13 +82,8 @@ class SwayDesktop:
             raise DesktopError(f"the desktop cannot be started: {error}") from error
         self._environment = {**environment, **announced}
         display = folder / announced["WAYLAND_DISPLAY"]
-        self._target = HostCompositor(
-            str(display),
-            environment["SWAYSOCK"],
-            keyboard_layout=self._keyboard.layout,
-            keyboard_variant=self._keyboard.variant,
-            keyboard_options=self._keyboard.options,
-        )
+        keyboard = target_keyboard(self._keyboard)
+        self._target = HostCompositor(str(display), environment["SWAYSOCK"], keyboard=keyboard)
 
     async def set_mode(self, mode: Mode) -> Mode:
         """Change the mode while nothing captures it; a capture does so by itself. Raises DesktopError."""

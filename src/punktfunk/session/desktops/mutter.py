@@ -17,7 +17,7 @@ from punktfunk.media.portal.session_bus import BusError, SessionBus
 from punktfunk.media.video_source import PortalScreen
 from punktfunk.media.wayland.look import LookError, look
 from punktfunk.session.desktops.apps import AppProcess
-from punktfunk.session.desktops.base import DesktopError, RunningApp
+from punktfunk.session.desktops.base import DesktopError, RunningApp, target_keyboard
 from punktfunk.session.desktops.user_session import UserSession
 from punktfunk.session.plan import App
 from punktfunk.session.runtime_dirs import RuntimeDir
@@ -63,10 +63,7 @@ class MutterDesktop:
             str(self._folder),
             self._session.bus_address,
             self._session.pipewire_socket,
-            self._keyboard.layout,
-            self._keyboard.variant,
-            self._keyboard.options,
-            self._keymap,
+            target_keyboard(self._keyboard, self._keymap),
         )
 
     @property

@@ -17,7 +17,7 @@ from punktfunk.media.plan import Mode
 from punktfunk.media.video_source import HostCompositor
 from punktfunk.media.wayland.look import Output
 from punktfunk.session.desktops.apps import AppProcess
-from punktfunk.session.desktops.base import DesktopError, RunningApp
+from punktfunk.session.desktops.base import DesktopError, RunningApp, target_keyboard
 from punktfunk.session.desktops.lasting import until_ended
 from punktfunk.session.desktops.sway_outputs import BorrowedOutput, SwayOutputs
 from punktfunk.session.desktops.wayland_session import Wanted, WaylandSession, find_session
@@ -66,10 +66,7 @@ class WlrootsDesktop:
             self._found.display,
             self._found.sway_socket if borrowed is not None else "",
             name,
-            self._keyboard.layout,
-            self._keyboard.variant,
-            self._keyboard.options,
-            self._keymap,
+            target_keyboard(self._keyboard, self._keymap),
             self._strays,
         )
 

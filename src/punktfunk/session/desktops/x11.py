@@ -21,7 +21,7 @@ from typing import TypeVar
 import msgspec
 
 from punktfunk.media.plan import Mode
-from punktfunk.media.video_source import SourceError, X11Display
+from punktfunk.media.video_source import SourceError, TargetKeyboard, X11Display
 from punktfunk.media.x11.connection import X11Connection, X11Error, X11Gone
 from punktfunk.media.x11.keyboard import layout_names
 from punktfunk.media.x11.loan import borrow, give_back, give_back_keys, read_loan, show_mode, write_loan
@@ -157,9 +157,8 @@ class SharedX11:
                 write_loan(x, loan := msgspec.structs.replace(loan, holder=session_id))
             self._sessions.append(session_id)
             self._keycodes = loan.keycodes
-            layout, variant, options = layout_names(x)
-        place = self.place
-        return X11Display(place.display, place.authority, session_id, loan.keycodes, layout, variant, options)
+            keyboard = TargetKeyboard(*layout_names(x))
+        return X11Display(self.place.display, self.place.authority, session_id, loan.keycodes, keyboard)
 
     def _set_mode(self, session_id: str, mode: Mode) -> Mode:
         with self.place.open() as x:
