@@ -19,6 +19,7 @@ READS_ENVIRONMENT = {
     "cli/doctor.py": "hands it to the checks",
     "cli/output.py": "PUNKTFUNK_TRACEBACK, before there are settings",
     "host/settings.py": "is the place for it",
+    "host/settings_load.py": "is the place for it",
     "host/app.py": "hands the login session's runtime folder to desktops of the same user",
     "media/displays/portal_source.py": "the library finds its portal by a variable, and the portal listens there",
     "media/displays/pixelflux_source.py": "finds the socket that pixelflux made by the same variable",
@@ -43,7 +44,7 @@ def test_every_setting_is_documented_with_its_default():
 
 
 def test_the_example_settings_are_valid(tmp_path):
-    from punktfunk.host.settings import load
+    from punktfunk.host.settings_load import load
 
     blocks = re.findall(r"```toml\n(.*?)```", (ROOT / "docs/configure.md").read_text(), re.DOTALL)
     assert blocks

@@ -11,7 +11,7 @@ import typer
 from punktfunk.cli.output import FAILED, NOT_RUNNING, WRONG_SETTINGS, fail
 from punktfunk.host.control_messages import AnyAnswer, Request
 from punktfunk.host.control_socket import ControlError, HostNotRunning, RequestRefused, ask
-from punktfunk.host.settings import LoadedSettings, load
+from punktfunk.host.settings_load import LoadedSettings, load
 from punktfunk.host.settings_sources import SettingsError
 
 ConfigOption = Annotated[

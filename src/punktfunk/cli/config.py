@@ -8,7 +8,8 @@ import typer
 
 from punktfunk.cli.common import ConfigOption, JsonOption, settings_or_exit
 from punktfunk.cli.output import WRONG_SETTINGS, Example, examples, print_json, print_table
-from punktfunk.host.settings import SCHEMA, config_file, environment_name, load, value_of
+from punktfunk.host.settings import SCHEMA, value_of
+from punktfunk.host.settings_load import config_file, environment_name, load
 from punktfunk.host.settings_sources import SettingsError
 
 app = typer.Typer(name="config", help="Show and check the settings.", no_args_is_help=True)

@@ -10,7 +10,7 @@ import typer
 from punktfunk.cli.common import ConfigOption, settings_or_exit
 from punktfunk.cli.output import WRONG_SETTINGS, Example, examples, fail
 from punktfunk.cli.serve import run_host
-from punktfunk.host.settings import LoadedSettings
+from punktfunk.host.settings_load import LoadedSettings
 
 _FRAMES_HELP = (
     "Send so many frames whose bytes clients can check, and end the session; 0: endless video. Test pattern only."

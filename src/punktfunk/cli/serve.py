@@ -23,7 +23,7 @@ from punktfunk.cli.output import (
 )
 from punktfunk.host.control_messages import GetStatus, Status, Stop
 from punktfunk.host.ports import busy_ports, describe_busy, ports_of
-from punktfunk.host.settings import LoadedSettings
+from punktfunk.host.settings_load import LoadedSettings
 
 _FLAGS = {
     "gamestream": ("--gamestream", "gamestream.enabled"),

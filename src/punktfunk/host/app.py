@@ -33,7 +33,8 @@ from punktfunk.host.first_look import Progress, compose, show_setup_link
 from punktfunk.host.greeting import first_look, greeting
 from punktfunk.host.management import ManagementError, RunningApi, start_management
 from punktfunk.host.native import has_kernel_touch, make_native_plane, native_advert_of
-from punktfunk.host.settings import LoadedSettings, Settings
+from punktfunk.host.settings import Settings
+from punktfunk.host.settings_load import LoadedSettings
 from punktfunk.input.events import PadKind
 from punktfunk.input.gamepads.catalogue import Node
 from punktfunk.input.xkb import KeyboardLayout, LayoutError, check_layout

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-from punktfunk.host.settings import LoadedSettings, load, value_of
+from punktfunk.host.settings import value_of
+from punktfunk.host.settings_load import LoadedSettings, load
 from punktfunk.host.settings_sources import MAX_FILE_BYTES, Mistake, Origin, SettingsError
 from punktfunk.trust.files import write_private
 

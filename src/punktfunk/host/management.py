@@ -17,7 +17,8 @@ from punktfunk.browser.websocket import WebSocketPage
 from punktfunk.discovery.network import routed_address
 from punktfunk.host import logs
 from punktfunk.host.management_view import RunningHost
-from punktfunk.host.settings import LoadedSettings, Settings
+from punktfunk.host.settings import Settings
+from punktfunk.host.settings_load import LoadedSettings
 from punktfunk.mgmt.account import Account
 from punktfunk.mgmt.app import serve_app
 from punktfunk.mgmt.audit import AuditLog

@@ -16,8 +16,8 @@ from punktfunk.gamestream.serverinfo import APP_VERSION, GFE_VERSION, CodecSuppo
 from punktfunk.host.browser import PagePlay
 from punktfunk.host.config_file import ConfigFile
 from punktfunk.host.doctor import make_context, run_checks, standard_checks
-from punktfunk.host.settings import LoadedSettings
 from punktfunk.host.settings_editor import AppLibrary, SettingsEditor
+from punktfunk.host.settings_load import LoadedSettings
 from punktfunk.mgmt.host_view import (
     ArmedPin,
     CheckResult,

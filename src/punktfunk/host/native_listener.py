@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from punktfunk.host.app import Host
-from punktfunk.host.settings import LoadedSettings
+from punktfunk.host.settings_load import LoadedSettings
 from punktfunk.session.lifecycle import EndReason, State
 from punktfunk.session.session import Session
 

@@ -12,7 +12,8 @@ from tomlkit.items import AoT
 
 from punktfunk.host.config_file import ConfigFile
 from punktfunk.host.live_settings import ACTS_AT_ONCE, merged
-from punktfunk.host.settings import SCHEMA, LoadedSettings, SettingField, Settings, value_of
+from punktfunk.host.settings import SCHEMA, SettingField, Settings, value_of
+from punktfunk.host.settings_load import LoadedSettings
 from punktfunk.host.settings_sources import SettingsError
 from punktfunk.mgmt.host_view import Refused, SettingFacts, SettingMistake
 from punktfunk.session.plan import App

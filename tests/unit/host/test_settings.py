@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from punktfunk.host.settings import SCHEMA, Settings, environment_name, load, value_of
+from punktfunk.host.settings import SCHEMA, Settings, value_of
+from punktfunk.host.settings_load import environment_name, load
 from punktfunk.host.settings_sources import MAX_FILE_BYTES, SettingsError
 
 

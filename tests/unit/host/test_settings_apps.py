@@ -1,7 +1,8 @@
 import zlib
 
-from punktfunk.host.settings import Settings, load
+from punktfunk.host.settings import Settings
 from punktfunk.host.settings_apps import app_id
+from punktfunk.host.settings_load import load
 
 DESKTOP_ID = zlib.crc32(b"Desktop") & 0x7FFF_FFFF
 

@@ -3,8 +3,8 @@
 import pytest
 
 from punktfunk.host.config_file import ConfigFile
-from punktfunk.host.settings import load
 from punktfunk.host.settings_editor import AppLibrary, SettingsEditor
+from punktfunk.host.settings_load import load
 from punktfunk.mgmt.host_view import Refused
 from punktfunk.session.plan import App, PrepareCommand
 

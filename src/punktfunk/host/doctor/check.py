@@ -10,7 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from punktfunk.host.settings import LoadedSettings, Settings, config_file, load
+from punktfunk.host.settings import Settings
+from punktfunk.host.settings_load import LoadedSettings, config_file, load
 from punktfunk.host.settings_sources import SettingsError
 from punktfunk.session.identity import UserIdentity, desktop_user
 
