@@ -82,6 +82,11 @@ def keeps_locks(target: DisplayTarget) -> bool:
     return isinstance(target, PortalScreen) and target.desktop == "kwin"
 
 
+def is_gnome(target: DisplayTarget) -> bool:
+    """Whether it is a screen of GNOME's."""
+    return isinstance(target, PortalScreen) and target.desktop == "mutter"
+
+
 class SourceError(Exception):
     """The source cannot do what was asked; the message is one sentence for the user."""
 

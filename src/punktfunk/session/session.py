@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from punktfunk.input.events import PadKind
 from punktfunk.media.plan import Mode, VideoPlan
-from punktfunk.media.video_source import HostCompositor, PortalScreen
+from punktfunk.media.video_source import HostCompositor, PortalScreen, is_gnome
 from punktfunk.session.clipboard import DesktopClipboard
 from punktfunk.session.context import bind_session
 from punktfunk.session.desktops.base import Desktop, DesktopError, RunningApp, TakesPictures
@@ -112,20 +112,24 @@ class Session:
         return self._sound.open_microphone() if self._sound is not None else None
 
     def open_clipboard(self) -> DesktopClipboard | None:
-        """The desktop's clipboard; None where there is none that Wayland's programs reach. The caller closes it."""
-        environment = self._tools_environment()
-        return DesktopClipboard(environment, self.around.user) if environment else None
+        """The desktop's clipboard; None where wl-clipboard does not reach one: GNOME has none of its protocols. The
+        caller closes it."""
+        environment = self._wayland_environment()
+        if self._desktop is None or not environment or is_gnome(self._desktop.target):
+            return None
+        return DesktopClipboard(environment, self.around.user)
 
     async def picture(self) -> bytes | None:
         """A small PNG of what its desktop shows; None where that cannot be had."""
         if isinstance(self._desktop, TakesPictures) and not self._desktop_dead:
             return await self._desktop.picture(self.mode)
-        environment = {} if self._desktop_dead else self._tools_environment()
-        if not environment:
+        environment = {} if self._desktop_dead else self._wayland_environment()
+        target = self._desktop.target if self._desktop is not None and environment else None
+        # grim reaches neither GNOME's desktops nor KDE's.
+        if target is None or isinstance(target, PortalScreen):
             return None
         if self._snapshots is None or self._snapshots.environment != environment:
             self._snapshots = Snapshots(environment, self.around.user)
-        target = self._desktop.target if self._desktop is not None else None
         # What else is on somebody's desk is not for everybody who may look at the session.
         output = target.output if isinstance(target, HostCompositor) else ""
         return await self._snapshots.take(self.mode, output)
@@ -244,13 +248,10 @@ class Session:
         except SoundError as error:
             log.warning("this session is silent: %s", error)
 
-    def _tools_environment(self) -> dict[str, str]:
-        """Of wl-clipboard and grim; empty where the compositor serves neither: GNOME has none of their protocols."""
-        desktop = self._desktop
-        environment = desktop.environment if desktop is not None else {}
-        if desktop is None or "WAYLAND_DISPLAY" not in environment or isinstance(desktop.target, PortalScreen):
-            return {}
-        return environment
+    def _wayland_environment(self) -> dict[str, str]:
+        """Of a program that talks to the desktop's compositor; empty where there is none."""
+        environment = self._desktop.environment if self._desktop is not None else {}
+        return environment if "WAYLAND_DISPLAY" in environment else {}
 
     async def _set_channels(self, channels: int) -> None:
         self._channels = channels
